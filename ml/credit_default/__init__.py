@@ -1,0 +1,1 @@
+"""Data, inputs, training and export of the credit default model."""
