@@ -1,0 +1,73 @@
+# Every command of the project. Needs only Node.js >= 20 with npm, Python >= 3.11 and make; the rest installs itself,
+# once: each stamp in .make/ is newer than what it was made from.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+python := ml/.venv/bin/python
+sources := $(shell find src -name '*.ts' -not -name '*.spec.ts' 2>/dev/null) tsconfig.json tsconfig.build.json nest-cli.json
+# Data set for the training commands: a file, or empty to download it.
+DATA ?=
+data_option := $(if $(DATA),--data $(DATA))
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 20
+
+.make/node: package.json package-lock.json .npmrc
+	npm ci --no-audit --no-fund
+	@mkdir -p .make && touch $@
+
+.make/build: .make/node $(sources)
+	npm run --silent build
+	@touch $@
+
+ml/.venv/.stamp: ml/requirements-dev.lock
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, python3 is " + sys.version)'
+	python3 -m venv ml/.venv
+	$(python) -m pip install --quiet --disable-pip-version-check --require-hashes -r ml/requirements-dev.lock
+	@touch $@
+
+.PHONY: start dev
+start: .make/build ## Install, build and serve the bundled model on :8000
+	npm start --silent
+
+dev: .make/node ## The same, restarted at every change of the source
+	npm run start:dev
+
+.PHONY: train evaluate predict
+train: ml/.venv/.stamp ## Train the model anew (DATA=FILE, else downloaded)
+	$(python) ml/train.py $(data_option)
+
+evaluate: ml/.venv/.stamp ## Measure the model: report and model card (DATA=FILE)
+	$(python) ml/evaluate.py $(data_option)
+
+predict: ml/.venv/.stamp ## Score a CSV (INPUT=FILE OUTPUT=FILE, URL=... to use a running service)
+	$(python) ml/predict.py $(INPUT) $(if $(OUTPUT),--out $(OUTPUT)) $(if $(URL),--url $(URL))
+
+.PHONY: check check-node check-python
+check: check-node check-python ## Format, lint, types, OpenAPI document
+
+check-node: .make/build
+	npm run --silent format:check
+	npm run --silent client:generate
+	npm run --silent lint
+	npm run --silent typecheck
+	npm run --silent openapi:check
+
+check-python: ml/.venv/.stamp
+	$(python) -m ruff format --check ml test/fixtures/models
+	$(python) -m ruff check ml test/fixtures/models
+	$(python) -m mypy --config-file ml/pyproject.toml ml
+	cd test/fixtures/models && ../../../$(python) -m mypy --config-file ../../../ml/pyproject.toml .
+
+.PHONY: test test-node test-python
+test: test-node test-python ## Every test that needs no outside service
+
+test-node: .make/build
+	npm test --silent
+
+test-python: ml/.venv/.stamp
+	$(python) -m pytest ml

@@ -1,0 +1,36 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { toDomainError } from '../errors/to-domain-error.js';
+import { ProblemFilter } from '../errors/problem.filter.js';
+import { parseJson } from './json-body.js';
+import { requestId } from './request-context.js';
+import { DEFAULT_BODY_LIMIT_BYTES } from './route-settings.js';
+
+/** Longer than a cloud load balancer keeps a connection (60 s), which must be the one to close it. */
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+
+/** Fastify as this service uses it: JSON bodies only, request ids, limits, and errors as problem documents. */
+export function createAdapter(): FastifyAdapter {
+  const problems = new ProblemFilter();
+  const adapter = new FastifyAdapter({
+    bodyLimit: DEFAULT_BODY_LIMIT_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requestIdHeader: false,
+    genReqId: requestId,
+    // While it shuts down the service answers what reaches it; see Shutdown.
+    return503OnClosing: false,
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      problems.send(toDomainError(error), request, reply),
+  });
+  const fastify = adapter.getInstance();
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (request.routeOptions.config.rawBody) return done(null, body);
+    try {
+      done(null, parseJson(body));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  return adapter;
+}

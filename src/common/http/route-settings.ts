@@ -1,0 +1,15 @@
+/** What a controller may say of a route to Fastify, through `@RouteConfig()`. */
+export interface RouteSettings {
+  /** Instead of {@link DEFAULT_BODY_LIMIT_BYTES}. */
+  bodyLimitBytes?: number;
+  /** Hands the body's bytes to the handler, unparsed. */
+  rawBody?: boolean;
+  /** Bounds the large batches in memory; see BatchAdmission. */
+  largeBatches?: boolean;
+}
+
+export const DEFAULT_BODY_LIMIT_BYTES = 64 * 1024;
+
+declare module 'fastify' {
+  interface FastifyContextConfig extends RouteSettings {}
+}

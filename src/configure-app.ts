@@ -1,0 +1,29 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AccessLog } from './common/http/access-log.js';
+import { collectRoutes } from './common/http/allowed-methods.js';
+import { Shutdown } from './common/shutdown/shutdown.js';
+import { HttpMetrics } from './metrics/http-metrics.js';
+import { serveOpenApi } from './openapi/openapi-document.js';
+import { BatchAdmission } from './prediction/batch/batch-admission.js';
+
+/** Everything that must be on the Fastify instance before Nest registers its routes. */
+export function configureApp(app: NestFastifyApplication): NestFastifyApplication {
+  const fastify = app.getHttpAdapter().getInstance();
+  const batchAdmission = app.get(BatchAdmission);
+
+  collectRoutes(fastify);
+  fastify.addHook('onRoute', (route) => {
+    const { bodyLimitBytes, largeBatches } = route.config ?? {};
+    if (bodyLimitBytes !== undefined) route.bodyLimit = bodyLimitBytes;
+    if (largeBatches) route.onRequest = batchAdmission.onRequest;
+  });
+  fastify.addHook('onRequest', (request, reply, done) => {
+    void reply.header('X-Request-Id', request.id);
+    done();
+  });
+  app.get(Shutdown).observe(fastify);
+  app.get(HttpMetrics).observe(fastify);
+  app.get(AccessLog).observe(fastify);
+  serveOpenApi(app);
+  return app;
+}

@@ -1,0 +1,31 @@
+import { Logger } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { createLogger } from './config/create-logger.js';
+import type { Env } from './config/env.schema.js';
+import { Shutdown } from './common/shutdown/shutdown.js';
+import { createApp } from './create-app.js';
+import { runtimeFacts } from './runtime-facts.js';
+
+async function main(): Promise<void> {
+  const app = await createApp(runtimeFacts());
+  const config = app.get<ConfigService<Env, true>>(ConfigService);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      void app
+        .get(Shutdown)
+        .run(app)
+        .then((inTime) => process.exit(inTime ? 0 : 1));
+    });
+  }
+  await app.listen(config.get('PORT', { infer: true }), config.get('HOST', { infer: true }));
+  const url = (await app.getUrl()).replace('[::1]', 'localhost').replace('127.0.0.1', 'localhost');
+  new Logger('Service').log('Ready', { url, docs: `${url}/docs`, metrics: `${url}/metrics` });
+}
+
+try {
+  await main();
+} catch (error) {
+  const logger = createLogger({ LOG_FORMAT: 'auto', LOG_LEVEL: 'error' });
+  logger.error(`The service did not start: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+}

@@ -1,0 +1,48 @@
+import { Controller, Get, Inject } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Env } from '../config/env.schema.js';
+import { ActiveModel } from '../model-registry/active-model.js';
+import { SERVICE_VERSION } from './service-version.js';
+import { metaResponseSchema, type MetaResponse } from './meta.schema.js';
+
+@ApiTags('operations')
+@Controller('meta')
+export class MetaController {
+  constructor(
+    private readonly config: ConfigService<Env, true>,
+    @Inject(SERVICE_VERSION) private readonly version: string,
+    private readonly activeModel: ActiveModel,
+  ) {}
+
+  @Get()
+  @ApiOperation({ operationId: 'getMeta', summary: 'What this instance is and which model it serves' })
+  @ApiOkResponse({ standardSchema: metaResponseSchema, description: 'The service and its live model.' })
+  meta(): MetaResponse {
+    const model = this.activeModel.peek();
+    return {
+      service: {
+        name: 'credit-default-service',
+        version: this.version,
+        commit: this.config.get('GIT_COMMIT', { infer: true }),
+      },
+      model: model
+        ? {
+            ...model.ref,
+            runId: model.runId ?? null,
+            loadedAt: model.loadedAt.toISOString(),
+            sourceUri: model.sourceUri,
+            inputs: model.inputs.map(({ name, description, range, nullable }) => ({
+              name,
+              type: 'float32',
+              description: description ?? null,
+              range: range ? [...range] : null,
+              nullable,
+            })),
+            threshold: model.threshold,
+            trainingMetrics: { ...model.trainingMetrics },
+          }
+        : null,
+    };
+  }
+}

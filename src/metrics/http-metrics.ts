@@ -1,0 +1,52 @@
+import { Injectable } from '@nestjs/common';
+import {
+  InjectMetric,
+  makeCounterProvider,
+  makeGaugeProvider,
+  makeHistogramProvider,
+} from '@willsoto/nestjs-prometheus';
+import type { FastifyInstance } from 'fastify';
+import type { Counter, Gauge, Histogram } from 'prom-client';
+import { routeTemplate } from '../common/http/request-context.js';
+
+const LABELS = ['method', 'route', 'status'];
+
+export const httpMetricProviders = [
+  makeCounterProvider({ name: 'http_requests_total', help: 'Requests answered.', labelNames: LABELS }),
+  makeHistogramProvider({
+    name: 'http_request_duration_seconds',
+    help: 'Time from the request line to the end of the reply.',
+    labelNames: LABELS,
+    buckets: [0.5e-3, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 5],
+  }),
+  makeGaugeProvider({ name: 'http_requests_in_flight', help: 'Requests that are being received or answered.' }),
+  makeCounterProvider({
+    name: 'requests_shed_total',
+    help: 'Requests refused because the service was busy.',
+    labelNames: ['reason'],
+  }),
+];
+
+@Injectable()
+export class HttpMetrics {
+  constructor(
+    @InjectMetric('http_requests_total') private readonly requests: Counter,
+    @InjectMetric('http_request_duration_seconds') private readonly duration: Histogram,
+    @InjectMetric('http_requests_in_flight') private readonly inFlight: Gauge,
+  ) {}
+
+  observe(fastify: FastifyInstance): void {
+    fastify.addHook('onRequest', (_request, reply, done) => {
+      this.inFlight.inc();
+      // 'close' comes once, also when the client goes away before the reply.
+      reply.raw.once('close', () => this.inFlight.dec());
+      done();
+    });
+    fastify.addHook('onResponse', (request, reply, done) => {
+      const labels = { method: request.method, route: routeTemplate(request), status: String(reply.statusCode) };
+      this.requests.inc(labels);
+      this.duration.observe(labels, reply.elapsedTime / 1000);
+      done();
+    });
+  }
+}

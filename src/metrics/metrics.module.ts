@@ -1,0 +1,11 @@
+import { Module } from '@nestjs/common';
+import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import { HttpMetrics, httpMetricProviders } from './http-metrics.js';
+import { MetricsController } from './metrics.controller.js';
+
+@Module({
+  imports: [PrometheusModule.register({ controller: MetricsController })],
+  providers: [HttpMetrics, ...httpMetricProviders],
+  exports: [HttpMetrics, ...httpMetricProviders],
+})
+export class MetricsModule {}

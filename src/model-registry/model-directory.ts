@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parseMlmodel, type MlModel } from './mlmodel.js';
+import { ModelRejectedError } from './model-rejected.error.js';
+
+export interface ModelFiles {
+  mlmodel: MlModel;
+  /** The ONNX file, in shared memory so that threads can create their own sessions from these very bytes. */
+  onnx: Uint8Array<SharedArrayBuffer>;
+  /** Names the bytes of the whole directory; see {@link manifestDigest}. */
+  digest: string;
+}
+
+interface ManifestEntry {
+  /** Relative to the directory, with forward slashes. */
+  path: string;
+  sizeBytes: number;
+  sha256: string;
+}
+
+/**
+ * Reads and parses an MLflow model directory. Every file is read once: what is hashed is what is used.
+ *
+ * @throws ModelRejectedError when it is missing, incomplete or unreadable
+ */
+export async function readModelDirectory(directory: string): Promise<ModelFiles> {
+  const contents = await readFiles(directory);
+  const mlmodelFile = contents.get('MLmodel');
+  if (!mlmodelFile) {
+    throw new ModelRejectedError(`No MLmodel file in ${directory}: MODEL_URI must name an MLflow model directory.`);
+  }
+  const mlmodel = parseMlmodel(mlmodelFile.toString('utf8'));
+  const onnxFile = contents.get(mlmodel.onnxPath);
+  if (!onnxFile) {
+    throw new ModelRejectedError(
+      `MLmodel names ${mlmodel.onnxPath}, which is not in ${directory}: save or download the model again.`,
+    );
+  }
+  const onnx = new Uint8Array(new SharedArrayBuffer(onnxFile.byteLength));
+  onnx.set(onnxFile);
+  return { mlmodel, onnx, digest: manifestDigest([...contents].map(([name, bytes]) => manifestEntry(name, bytes))) };
+}
+
+/**
+ * SHA-256 (hex) over one line per file, sorted by path in code point order: `<sha256> <size in bytes> <path>\n`.
+ */
+export function manifestDigest(manifest: readonly ManifestEntry[]): string {
+  const lines = manifest
+    .toSorted((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
+    .map((file) => `${file.sha256} ${file.sizeBytes} ${file.path}\n`);
+  return sha256(lines.join(''));
+}
+
+const manifestEntry = (name: string, bytes: Buffer): ManifestEntry => ({
+  path: name,
+  sizeBytes: bytes.byteLength,
+  sha256: sha256(bytes),
+});
+
+const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex');
+
+async function readFiles(directory: string): Promise<Map<string, Buffer>> {
+  try {
+    const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
+    return new Map(
+      await Promise.all(
+        files.map(async (entry): Promise<[string, Buffer]> => {
+          const file = path.join(entry.parentPath, entry.name);
+          return [path.relative(directory, file).replaceAll(path.sep, '/'), await readFile(file)];
+        }),
+      ),
+    );
+  } catch (cause) {
+    throw new ModelRejectedError(
+      `Cannot read the model directory ${directory} (${errorCode(cause)}): check MODEL_URI and the permissions.`,
+      { cause },
+    );
+  }
+}
+
+const errorCode = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';

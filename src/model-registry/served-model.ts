@@ -1,0 +1,31 @@
+import type { ModelInput } from './model-inputs.js';
+import type { ModelRunner } from './runner/model-runner.js';
+
+/** Names a model version in answers, metrics and logs. */
+export interface ModelRef {
+  name: string;
+  version: string;
+  /** The registry alias that it was found by; null when it was named directly. */
+  alias: string | null;
+  /** SHA-256 over the directory's manifest: names the bytes. */
+  digest: string;
+}
+
+/** What scoring needs to know of a model beside its runner. Plain data: it also travels to worker threads. */
+export interface ScoringSpec {
+  ref: ModelRef;
+  inputs: readonly ModelInput[];
+  /** A row is predicted to default when its probability is at least this. */
+  threshold: number;
+}
+
+/** A model that was verified, warmed up and tried, and may take traffic. Immutable. */
+export interface ServedModel extends ScoringSpec {
+  runId: string | undefined;
+  sourceUri: string;
+  loadedAt: Date;
+  trainingMetrics: Readonly<Record<string, number>>;
+  /** The ONNX file that `runner` was created from. */
+  onnx: Uint8Array<SharedArrayBuffer>;
+  runner: ModelRunner;
+}

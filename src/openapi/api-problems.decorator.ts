@@ -1,0 +1,28 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiResponse } from '@nestjs/swagger';
+import { DomainError } from '../common/errors/domain-error.js';
+import { ERROR_CODES, type ErrorCode } from '../common/errors/error-codes.js';
+import { PROBLEM_MEDIA_TYPE, problemSchema, toProblem } from '../common/errors/problem.js';
+import { schemaReference } from './schema-reference.js';
+
+/** Documents the errors of a route: one response per status, with an example per code. */
+export function ApiProblems(...codes: ErrorCode[]): MethodDecorator {
+  const byStatus = Map.groupBy(codes, (code) => ERROR_CODES[code].status);
+  return applyDecorators(
+    ...[...byStatus].map(([status, sameStatus]) =>
+      ApiResponse({
+        status,
+        description: sameStatus.map((code) => `\`${code}\`: ${ERROR_CODES[code].title}.`).join(' '),
+        content: {
+          [PROBLEM_MEDIA_TYPE]: {
+            schema: schemaReference(problemSchema),
+            examples: Object.fromEntries(sameStatus.map((code) => [code, { value: example(code) }])),
+          },
+        },
+      }),
+    ),
+  );
+}
+
+const example = (code: ErrorCode) =>
+  toProblem(new DomainError(code, { detail: `${ERROR_CODES[code].title}.` }), '01968b2e-7c1f-7d3a-9b64-3f1f0a5c2d10');

@@ -1,0 +1,39 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { z } from 'zod';
+import { SERVICE_VERSION } from '../meta/service-version.js';
+import { SCHEMAS_PATH, schemaReference } from './schema-reference.js';
+
+/** GET /openapi.json, and GET /docs to read it and try it. */
+export function serveOpenApi(app: NestFastifyApplication): void {
+  SwaggerModule.setup('docs', app, () => openApiDocument(app), { jsonDocumentUrl: 'openapi.json', raw: ['json'] });
+}
+
+/** The OpenAPI 3.1 document: paths from the controllers, schemas from the zod schemas that validate. */
+export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('Credit default scoring')
+    .setDescription(
+      'Probability of default from the live model. Every error is an RFC 9457 problem document; switch on its `code`.',
+    )
+    .setVersion(app.get<string>(SERVICE_VERSION))
+    .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
+    .addServer('/')
+    .addTag('prediction', 'Scores')
+    .addTag('operations', 'Probes, metrics and facts about the instance')
+    .build();
+  const document = SwaggerModule.createDocument(app, config, {
+    autoTagControllers: false,
+    standardSchemaConverter: (schema) => ({ schema: schemaReference(schema as z.ZodType) }),
+  });
+  document.components = { ...document.components, schemas: { ...document.components?.schemas, ...componentSchemas() } };
+  return document;
+}
+
+function componentSchemas(): NonNullable<NonNullable<OpenAPIObject['components']>['schemas']> {
+  const { schemas } = z.toJSONSchema(z.globalRegistry, { uri: (id) => SCHEMAS_PATH + id, io: 'input' });
+  return Object.fromEntries(
+    Object.entries(schemas).map(([id, { $schema: _dialect, $id: _id, ...schema }]) => [id, schema]),
+  ) as ReturnType<typeof componentSchemas>;
+}

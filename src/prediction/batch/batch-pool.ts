@@ -1,0 +1,59 @@
+import { constants } from 'node:os';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { Piscina } from 'piscina';
+import { DomainError, type InputIssue } from '../../common/errors/domain-error.js';
+import type { ErrorCode } from '../../common/errors/error-codes.js';
+import type { Env } from '../../config/env.schema.js';
+import type { ScoringSpec, ServedModel } from '../../model-registry/served-model.js';
+import type { BatchAnswer } from './batch-answer.js';
+
+export interface BatchTask {
+  body: Uint8Array;
+  spec: ScoringSpec;
+  onnx: Uint8Array<SharedArrayBuffer>;
+}
+
+export type BatchOutcome =
+  | { answer: BatchAnswer; failure?: never }
+  | { answer?: never; failure: { code: ErrorCode; detail: string; errors: readonly InputIssue[] | undefined } };
+
+/** Token for the URL of the worker's compiled module: only the entry point knows where it was built to. */
+export const BATCH_WORKER_URL = Symbol('BATCH_WORKER_URL');
+
+/** Threads that answer large batches, so that single predictions do not wait for them. */
+@Injectable()
+export class BatchPool implements OnApplicationShutdown {
+  private readonly pool: Piscina<BatchTask, BatchOutcome>;
+
+  constructor(config: ConfigService<Env, true>, @Inject(BATCH_WORKER_URL) worker: URL) {
+    this.pool = new Piscina({
+      filename: worker.href,
+      minThreads: 0,
+      maxThreads: config.get('BATCH_WORKERS', { infer: true }),
+      idleTimeout: Infinity,
+      // Single predictions come first when there are fewer cores than threads.
+      niceIncrement: constants.priority.PRIORITY_LOW,
+    });
+  }
+
+  /**
+   * Answers a batch in a worker thread.
+   *
+   * @param body the request's bytes; copied to the worker, because buffers of the HTTP parser cannot be moved
+   * @throws DomainError as {@link answerBatch}
+   */
+  async answer(body: Uint8Array, model: ServedModel): Promise<BatchAnswer> {
+    const { ref, inputs, threshold, onnx } = model;
+    const { answer, failure } = await this.pool.run({ body, spec: { ref, inputs, threshold }, onnx });
+    if (answer) return answer;
+    throw new DomainError(failure.code, {
+      detail: failure.detail,
+      ...(failure.errors && { errors: failure.errors }),
+    });
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.pool.destroy();
+  }
+}

@@ -1,0 +1,30 @@
+import { DomainError } from '../../common/errors/domain-error.js';
+import type { ModelRunner } from '../../model-registry/runner/model-runner.js';
+import { OnnxModelRunnerFactory } from '../../model-registry/runner/onnx-model-runner.js';
+import type { ScoringSpec } from '../../model-registry/served-model.js';
+import { answerBatch } from './batch-answer.js';
+import type { BatchOutcome, BatchTask } from './batch-pool.js';
+
+const runners = new OnnxModelRunnerFactory();
+let held: { digest: string; runner: ModelRunner } | undefined;
+
+/** Answers one batch. A failure that the service knows about is returned, since thrown errors lose their class. */
+export default async function answer({ body, spec, onnx }: BatchTask): Promise<BatchOutcome> {
+  try {
+    return { answer: await answerBatch(body, spec, await runnerOf(spec, onnx)) };
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    return { failure: { code: error.code, detail: error.message, errors: error.errors } };
+  }
+}
+
+/** A worker answers one batch at a time, so the model of the last one is the only one it has to hold. */
+async function runnerOf({ ref, inputs }: ScoringSpec, onnx: Uint8Array): Promise<ModelRunner> {
+  if (held?.digest !== ref.digest) {
+    const previous = held;
+    held = undefined;
+    await previous?.runner.dispose();
+    held = { digest: ref.digest, runner: await runners.create(onnx, inputs.length) };
+  }
+  return held.runner;
+}

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+
+/** At most this many rows in a batch. */
+export const MAX_BATCH_ROWS = 10_000;
+
+/**
+ * Checked against the live model by FeatureEncoder, because names, number and nullability are the model's to say;
+ * the schema only documents the two forms.
+ */
+const features = z.unknown().meta({
+  description:
+    'The inputs of the live model: an array in its order, or an object by name. GET /meta lists them. ' +
+    'null stands for a missing value, where the model allows it.',
+  oneOf: [
+    { type: 'array', items: { type: ['number', 'null'] }, minItems: 1 },
+    { type: 'object', additionalProperties: { type: ['number', 'null'] }, minProperties: 1 },
+  ],
+});
+
+const reference = z
+  .string()
+  .min(1)
+  .max(128)
+  // eslint-disable-next-line no-control-regex -- control characters are what it is there to refuse
+  .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'must not contain control characters')
+  .refine((text) => text.isWellFormed(), 'must not contain lone surrogates')
+  .describe("The caller's own id of the application, to find the answer by later.");
+
+export const predictRequestSchema = z
+  .strictObject({
+    data: z.strictObject({ features }),
+    reference: reference.optional(),
+  })
+  .meta({
+    id: 'PredictRequest',
+    examples: [{ data: { features: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0] } }],
+  });
+
+export const predictBatchRequestSchema = z
+  .strictObject({
+    data: z
+      .array(z.strictObject({ features, reference: reference.optional() }))
+      .min(1)
+      .max(MAX_BATCH_ROWS),
+  })
+  .meta({
+    id: 'PredictBatchRequest',
+    examples: [
+      {
+        data: [
+          { features: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0], reference: 'application-1' },
+          { features: [50_000, 0, 0, 0, 0, 0.4, 0.35, 2000, 1800, 0.1] },
+        ],
+      },
+    ],
+  });
+
+const predictedClass = z.literal([0, 1]).describe('1: predicted to default (probability >= threshold).');
+const probability = z.number().min(0).max(1).describe('Probability of default.');
+const threshold = z.number().min(0).max(1).describe("The model's own decision threshold.");
+const answerId = z.uuidv7().describe('Names this answer for ever.');
+
+const modelRefSchema = z
+  .object({
+    name: z.string(),
+    version: z.string(),
+    alias: z.string().nullable().describe('The alias that the version was found by.'),
+    digest: z.string().describe("SHA-256 over the model directory's manifest: names these bytes."),
+  })
+  .meta({ id: 'ModelRef' });
+
+const warnings = z
+  .array(z.object({ feature: z.string(), code: z.literal('OUT_OF_RANGE') }).meta({ id: 'FeatureWarning' }))
+  .optional()
+  .describe('Present when a feature is outside the range that the model declares for it. It was scored all the same.');
+
+export const predictResponseSchema = z
+  .object({ id: answerId, prediction: predictedClass, probability, threshold, model: modelRefSchema, warnings })
+  .meta({ id: 'PredictResponse' });
+
+export const predictBatchResponseSchema = z
+  .object({
+    predictions: z
+      .array(z.object({ id: answerId, prediction: predictedClass, probability, warnings }))
+      .describe('In the order of the request.'),
+    threshold,
+    model: modelRefSchema,
+  })
+  .meta({ id: 'PredictBatchResponse' });
+
+export type PredictRequest = z.output<typeof predictRequestSchema>;
+export type PredictResponse = z.output<typeof predictResponseSchema>;
+export type PredictBatchResponse = z.output<typeof predictBatchResponseSchema>;

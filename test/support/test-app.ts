@@ -1,0 +1,27 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { createApp } from '../../src/create-app.js';
+
+/** The compiled worker: threads cannot run TypeScript, so the tests need a build. */
+const BATCH_WORKER = pathToFileURL(resolve('dist/prediction/batch/batch.worker.js'));
+
+/**
+ * The real application with a real model, listening nowhere: supertest talks to `app.getHttpServer()`.
+ *
+ * @param env variables beside NODE_ENV=test; they replace the process's own until the application is created
+ */
+export async function startTestApp(env: Record<string, string> = {}): Promise<NestFastifyApplication> {
+  const before = { ...process.env };
+  Object.assign(process.env, { NODE_ENV: 'test', LOG_LEVEL: 'error', LOG_FORMAT: 'json', ...env });
+  try {
+    const app = await createApp({ version: '0.0.0-test', batchWorker: BATCH_WORKER });
+    await app.init();
+    await app.getHttpAdapter().getInstance().ready();
+    return app;
+  } finally {
+    process.env = before;
+  }
+}
+
+export const fixtureModel = (name: string): string => `file:test/fixtures/models/${name}`;
