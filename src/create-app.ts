@@ -17,7 +17,8 @@ export async function createApp(facts: RuntimeFacts): Promise<NestFastifyApplica
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.register(facts), createAdapter(), {
     abortOnError: false,
     bodyParser: false,
-    bufferLogs: true,
+    // What goes wrong before the environment is known is thrown, and told by the caller.
+    logger: false,
   });
   const config = app.get<ConfigService<Env, true>>(ConfigService);
   app.useLogger(
