@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from credit_default.data import BILL_COLUMNS, COLUMNS, PAYMENT_COLUMNS, STATUS_COLUMNS, TARGET, Dataset, Source
@@ -10,7 +11,7 @@ from credit_default.data import BILL_COLUMNS, COLUMNS, PAYMENT_COLUMNS, STATUS_C
 SEED = 11
 
 
-def make_clients(rows: int = 1, **columns: object) -> pd.DataFrame:
+def make_clients(rows: int = 1, **columns: int | str | npt.NDArray[np.int64]) -> pd.DataFrame:
     """Clients who never used their card, but for the columns given."""
     clients = pd.DataFrame(0, index=range(rows), columns=COLUMNS)
     clients["ID"] = np.arange(1, rows + 1)

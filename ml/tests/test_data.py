@@ -85,7 +85,7 @@ def test_names_every_missing_column_under_both_names(tmp_path: Path) -> None:
         ("AGE", "forty", "not whole numbers in AGE"),
     ],
 )
-def test_refuses_values_that_a_column_cannot_have(tmp_path: Path, column: str, value: object, message: str) -> None:
+def test_refuses_values_that_a_column_cannot_have(tmp_path: Path, column: str, value: int | str, message: str) -> None:
     path = write_csv(make_clients(3, **{column: value}), tmp_path / "clients.csv")
 
     with pytest.raises(DataError, match=message):
