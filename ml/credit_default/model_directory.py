@@ -1,0 +1,60 @@
+"""Writes a model as the MLflow directory that the service serves."""
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import mlflow.onnx
+import numpy as np
+import onnx
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+from credit_default.features import FEATURES
+
+# What a Python scorer of the directory needs; the service needs none of it.
+_RUNTIME: Final = ["mlflow", "numpy", "onnx", "onnxruntime"]
+
+
+class OutputDirectoryError(Exception):
+    """The directory holds something else than a model, which must not be overwritten."""
+
+
+def check_replaceable(directory: Path) -> None:
+    """Raises `OutputDirectoryError` unless `directory` is absent, empty or an MLflow model."""
+    if directory.exists() and not (directory / "MLmodel").is_file() and any(directory.iterdir()):
+        raise OutputDirectoryError(f"{directory} holds other files. Pass --out a new or empty directory, or a model's.")
+
+
+def save(model: onnx.ModelProto, metadata: dict[str, Any], directory: Path) -> None:
+    """Writes the model, replacing the one in `directory` only once the new one is complete.
+
+    Raises:
+        OutputDirectoryError: see `check_replaceable`.
+    """
+    check_replaceable(directory)
+    unfinished = directory.with_name(directory.name + ".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    mlflow.onnx.save_model(path=str(unfinished), **mlflow_arguments(model, metadata))
+    if directory.exists():
+        shutil.rmtree(directory)
+    unfinished.rename(directory)
+
+
+def mlflow_arguments(model: onnx.ModelProto, metadata: dict[str, Any]) -> dict[str, Any]:
+    """What `mlflow.onnx.save_model` and `log_model` are both told about the model."""
+    width = len(FEATURES)
+    return {
+        "onnx_model": model,
+        "metadata": metadata,
+        # Tensors and not named columns: MLflow's own server cannot answer two columns from a column signature.
+        "signature": ModelSignature(
+            inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, width), "input")]),
+            outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, 2), "probabilities")]),
+        ),
+        "input_example": np.zeros((1, width), dtype=np.float32),
+        "pip_requirements": [f"{package}=={version(package)}" for package in _RUNTIME],
+        "onnx_execution_providers": ["CPUExecutionProvider"],
+        "save_as_external_data": False,
+    }
