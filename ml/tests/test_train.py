@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+from mlflow.models import Model
+
+import train
+from credit_default import training, tuning
+from credit_default.training import Bar
+from tests.factories import make_clients, make_dataset, write_csv
+
+
+@pytest.fixture
+def data_file(tmp_path: Path) -> Path:
+    return write_csv(make_dataset(600).clients, tmp_path / "clients.csv")
+
+
+@pytest.fixture
+def low_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "BARS", (Bar("auc", at_least=0.5),))
+
+
+@pytest.mark.usefixtures("low_bars")
+def test_writes_byte_identical_models_from_the_same_data(data_file: Path, tmp_path: Path) -> None:
+    directories = [tmp_path / "first", tmp_path / "second"]
+
+    statuses = [train.main(["--data", str(data_file), "--out", str(out)]) for out in directories]
+    first, second = ((out / "model.onnx").read_bytes() for out in directories)
+
+    assert statuses == [0, 0]
+    assert first == second
+
+
+@pytest.mark.usefixtures("low_bars")
+def test_records_what_was_measured_with_the_model(
+    data_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main(["--data", str(data_file), "--out", str(tmp_path / "model")]) == 0
+
+    recorded = Model.load(str(tmp_path / "model")).metadata or {}
+    measures = {"auc", "gini", "ks", "brier", "ece"}
+    prefixes = ("", "unconstrained_", "holdout_")
+    assert recorded["training_metrics"].keys() == {prefix + measure for prefix in prefixes for measure in measures}
+    assert f"{'holdout_auc':22} {recorded['training_metrics']['holdout_auc']:.4f}" in capsys.readouterr().out
+    assert 0 < recorded["threshold"] < 1
+    assert recorded["dataset"]["name"] == "clients.csv"
+
+
+def test_writes_no_model_when_a_bar_is_missed(
+    data_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model"
+
+    assert train.main(["--data", str(data_file), "--out", str(out)]) == 1
+    assert "error: No model was written: the procedure misses auc >= 0.784" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_says_what_is_wrong_with_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_csv(make_clients(3).drop(columns="LIMIT_BAL"), tmp_path / "clients.csv")
+
+    assert train.main(["--data", str(path), "--out", str(tmp_path / "model")]) == 1
+    assert "error: clients.csv lacks the columns LIMIT_BAL (or X1)." in capsys.readouterr().err
+
+
+def test_refuses_before_training_to_write_over_other_files(
+    data_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main(["--data", str(data_file), "--out", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert "holds other files" in captured.err
+    assert "fold" not in captured.err
+
+
+def test_tuning_prints_parameters_and_writes_no_model(
+    data_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "search", lambda inputs, defaulted, progress: {"num_leaves": len(defaulted)})
+
+    assert train.main(["--data", str(data_file), "--out", str(tmp_path / "model"), "--tune"]) == 0
+    development = len(make_dataset(600).development())
+    assert f'"num_leaves": {development},' in capsys.readouterr().out
+    assert not (tmp_path / "model").exists()
