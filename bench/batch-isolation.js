@@ -44,8 +44,9 @@ async function main() {
   }
 }
 
+const ms = (value) => `${value.toFixed(2).padStart(7)} ms`;
+
 function print(name, { count, p50, p99, max }, note = '') {
-  const ms = (value) => `${value.toFixed(2).padStart(7)} ms`;
   process.stdout.write(
     `${name}  ${String(Math.round(count / (ROUND_MS / 1000))).padStart(6)} req/s  p50 ${ms(p50)}  p99 ${ms(p99)}  max ${ms(max)}  ${note}\n`,
   );
@@ -100,10 +101,10 @@ async function sendBatches(url) {
   const rows = Array.from({ length: BATCH_ROWS }, () => ({ features: FEATURES }));
   const body = Buffer.from(JSON.stringify({ data: rows }));
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  let stopped = false;
-  process.once('message', () => (stopped = true));
+  const stop = new AbortController();
+  process.once('message', () => stop.abort());
   let batches = 0;
-  while (!stopped) {
+  while (!stop.signal.aborted) {
     await post(`${url}/predict/batch`, body, agent);
     if (++batches === 1) process.send('started');
   }
