@@ -17,6 +17,7 @@ from xlrd.compdoc import CompDocError
 from credit_default.arrays import BoolArray, IntArray
 
 ARCHIVE_URL: Final = "https://archive.ics.uci.edu/static/public/350/default+of+credit+card+clients.zip"
+# Of the canonical form that `Dataset.sha256` describes, since copies differ in format and in how they write 100000.
 PUBLISHED_SHA256: Final = "4edce6da569b2c30788a85fd98a9bafb1a983e8ca1a7aac875dd7ff853cbd0bb"
 
 # Newest month first: September back to April 2005.
@@ -72,8 +73,8 @@ class Dataset:
 
     @property
     def sha256(self) -> str:
-        """Hex digest of the rows in canonical form, whichever file they were read from."""
-        return hashlib.sha256(_canonical_csv(self.clients)).hexdigest()
+        """Hex digest of the rows as CSV under the long names, in integers, with LF line ends."""
+        return _digest(self.clients)
 
     def held_out(self) -> "Dataset":
         """The rows that no shipped model is trained or tuned on."""

@@ -3,6 +3,7 @@
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import mlflow.onnx
@@ -34,12 +35,13 @@ def save(model: onnx.ModelProto, metadata: dict[str, Any], directory: Path) -> N
         OutputDirectoryError: see `check_replaceable`.
     """
     check_replaceable(directory)
-    unfinished = directory.with_name(directory.name + ".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    mlflow.onnx.save_model(path=str(unfinished), **mlflow_arguments(model, metadata))
-    if directory.exists():
-        shutil.rmtree(directory)
-    unfinished.rename(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=directory.parent) as workspace:
+        complete = Path(workspace, "model")
+        mlflow.onnx.save_model(path=str(complete), **mlflow_arguments(model, metadata))
+        if directory.exists():
+            shutil.rmtree(directory)
+        complete.rename(directory)
 
 
 def mlflow_arguments(model: onnx.ModelProto, metadata: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import mlflow.onnx
 import numpy as np
 import pytest
 from mlflow.models import Model
+from yaml.representer import RepresenterError
 
 from credit_default import model_directory
 from credit_default.export import score
@@ -52,6 +53,7 @@ def test_keeps_the_old_model_when_the_new_one_cannot_be_written(fitted: Fitted, 
     directory = tmp_path / "model"
     model_directory.save(fitted.model, METADATA, directory)
 
-    with pytest.raises(Exception, match="represent"):
+    with pytest.raises(RepresenterError):
         model_directory.save(fitted.model, {"threshold": object()}, directory)
     assert Model.load(str(directory)).metadata == METADATA
+    assert list(tmp_path.iterdir()) == [directory]
