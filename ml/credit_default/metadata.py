@@ -10,6 +10,8 @@ from credit_default.arrays import Float32Array, FloatArray
 from credit_default.data import Dataset
 from credit_default.features import FEATURES, NAMES
 
+# Under which the model is registered, and by which the service calls it when it serves the directory itself.
+MODEL_NAME: Final = "credit-default-model"
 KNOWN_ROW_TOLERANCE: Final = 1e-5
 _KNOWN_QUANTILES = 24
 _HISTOGRAM_BINS = 10
@@ -37,6 +39,7 @@ def describe(
     probability = np.asarray(booster.predict(inputs))
     known = known_inputs(inputs, probability)
     return {
+        "name": MODEL_NAME,
         "feature_names": list(NAMES),
         "feature_descriptions": {feature.name: feature.description for feature in FEATURES},
         "feature_ranges": {feature.name: [feature.minimum, feature.maximum] for feature in FEATURES},

@@ -19,6 +19,7 @@ def described(fitted: Fitted) -> dict[str, Any]:
 
 def test_has_exactly_the_keys_that_the_service_knows(described: dict[str, Any]) -> None:
     assert described.keys() == {
+        "name",
         "feature_names",
         "feature_descriptions",
         "feature_ranges",
@@ -34,6 +35,10 @@ def test_has_exactly_the_keys_that_the_service_knows(described: dict[str, Any]) 
     assert described["reference"].keys() == {"features", "score"}
     assert described["holdout"].keys() == {"rule", "rows", "sha256"}
     assert described["dataset"].keys() == {"name", "doi", "licence", "rows", "sha256"}
+
+
+def test_names_the_registered_model(described: dict[str, Any]) -> None:
+    assert described["name"] == "credit-default-model"
 
 
 def test_is_plain_json_without_nan(described: dict[str, Any]) -> None:
