@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { register } from 'prom-client';
 import { createApp } from '../../src/create-app.js';
 
 /** The compiled worker: threads cannot run TypeScript, so the tests need a build. */
@@ -12,6 +13,8 @@ const BATCH_WORKER = pathToFileURL(resolve('dist/prediction/batch/batch.worker.j
  * @param env variables beside NODE_ENV=test; they replace the process's own until the application is created
  */
 export async function startTestApp(env: Record<string, string> = {}): Promise<NestFastifyApplication> {
+  // prom-client's registry is the process's own, and a spec may start one application after another.
+  register.clear();
   const before = { ...process.env };
   Object.assign(process.env, { NODE_ENV: 'test', LOG_LEVEL: 'error', LOG_FORMAT: 'json', ...env });
   try {
@@ -23,5 +26,3 @@ export async function startTestApp(env: Record<string, string> = {}): Promise<Ne
     process.env = before;
   }
 }
-
-export const fixtureModel = (name: string): string => `file:test/fixtures/models/${name}`;

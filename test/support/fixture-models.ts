@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+
+/** The model directories in test/fixtures/models; its README.md says what each is. */
+export const FIXTURE_MODELS = 'test/fixtures/models';
+
+export const fixtureModel = (name: string): string => `file:${FIXTURE_MODELS}/${name}`;
+
+export const SERVED_MODELS = [
+  'lightgbm-small',
+  'sklearn-plain',
+  'no-signature',
+  'single-column',
+  'single-vector',
+  'extra-outputs',
+] as const;
+
+/** Each with what must be said of it: the fault, then how to put it right. */
+export const REFUSED_MODELS: Readonly<Record<string, RegExp>> = {
+  'nan-probability': /not probabilities \(not finite.+Export it with its sigmoid or calibration included/,
+  'out-of-range-probability': /outside 0 to 1\).+Export it with its sigmoid or calibration included/,
+  'two-inputs': /has 2 inputs \(account, history\).+Export it with one float tensor/,
+  'string-input': /is a string tensor; it must be float32.+encode categories beforehand/,
+  'double-input': /is a float64 tensor; it must be float32.+Export it with/,
+  'fixed-batch': /fixed batch size of 1.+Export it with shape \[None, d\]/,
+  'zipmap-output': /sequence of maps: export with zipmap=False/,
+  'no-probability-output': /no probability output.+Export a binary classifier with its probabilities/,
+  'three-classes': /no probability output.+Export a binary classifier/,
+  'known-rows-off': /Known row 31 of 32 is off by 0\.1\d* .+Save the model again/,
+  'width-mismatch': /graph takes 7 inputs but MLmodel declares 5.+Save the model with the signature/,
+  'names-mismatch': /graph takes 7 inputs but MLmodel declares 6.+Save the model with the signature and feature names/,
+  truncated: /cannot load the ONNX file: it is damaged.+Copy or export it again/,
+  'mlmodel-missing': /No MLmodel file.+MODEL_URI must name an MLflow model directory/,
+  'mlmodel-unreadable': /not readable as YAML: save or download the model again/,
+  'onnx-missing': /names model\.onnx, which is not in .+save or download the model again/,
+  'python-only': /no `onnx` flavor: convert the model to ONNX and save it with mlflow\.onnx/,
+};
+
+export interface Expected {
+  /** `[n, d]`; null is a missing value. */
+  inputs: (number | null)[][];
+  /** `[n]`, of class 1, as Python's onnxruntime gives them. */
+  probabilities: number[];
+}
+
+export const expectedOf = (name: string): Expected =>
+  JSON.parse(readFileSync(`${FIXTURE_MODELS}/${name}/expected.json`, 'utf8')) as Expected;
