@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 
 from credit_default import data, export, features, metadata, metrics, model_directory, training, tuning
-from credit_default.data import DataError, Dataset
+from credit_default.data import Dataset
 from credit_default.export import ParityError
 from credit_default.model_directory import OutputDirectoryError
 from credit_default.training import BarMissedError
+from credit_default.uci_table import DataError
 
 HERE = Path(__file__).resolve().parent
 _log = logging.getLogger("train")

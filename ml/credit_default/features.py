@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from credit_default.arrays import Float32Array, FloatArray
-from credit_default.data import BILL_COLUMNS, PAYMENT_COLUMNS, STATUS_COLUMNS
+from credit_default.uci_table import BILL_COLUMNS, PAYMENT_COLUMNS, STATUS_COLUMNS
 
 
 class Direction(IntEnum):

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from credit_default.data import BILL_COLUMNS, COLUMNS, PAYMENT_COLUMNS, STATUS_COLUMNS, TARGET, Dataset, Source
+from credit_default.data import Dataset, Source
+from credit_default.uci_table import BILL_COLUMNS, COLUMNS, PAYMENT_COLUMNS, STATUS_COLUMNS, TARGET
 
 SEED = 11
 

@@ -10,7 +10,7 @@ import pytest
 import xlwt
 
 from credit_default import data
-from credit_default.data import COLUMNS, PERSONAL_COLUMNS, SHORT_NAMES, TARGET, DataError
+from credit_default.uci_table import COLUMNS, PERSONAL_COLUMNS, SHORT_NAMES, TARGET, DataError
 from tests.factories import make_clients, make_dataset, write_csv
 
 LONG_TO_SHORT = {long: short for short, long in SHORT_NAMES.items()}
@@ -89,6 +89,13 @@ def test_refuses_values_that_a_column_cannot_have(tmp_path: Path, column: str, v
     path = write_csv(make_clients(3, **{column: value}), tmp_path / "clients.csv")
 
     with pytest.raises(DataError, match=message):
+        data.load(path)
+
+
+def test_refuses_a_column_that_is_there_under_both_its_names(tmp_path: Path) -> None:
+    path = write_csv(make_clients(3).assign(X1=5), tmp_path / "clients.csv")
+
+    with pytest.raises(DataError, match=r"more than one column LIMIT_BAL \(or X1\)"):
         data.load(path)
 
 

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from credit_default import features
-from credit_default.data import BILL_COLUMNS, PAYMENT_COLUMNS, PERSONAL_COLUMNS, STATUS_COLUMNS, TARGET
 from credit_default.features import FEATURES, NAMES, Direction
+from credit_default.uci_table import BILL_COLUMNS, PAYMENT_COLUMNS, PERSONAL_COLUMNS, STATUS_COLUMNS, TARGET
 from tests.factories import make_clients, make_dataset
 
 
