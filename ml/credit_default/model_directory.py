@@ -1,6 +1,8 @@
-"""Writes a model as the MLflow directory that the service serves."""
+"""Writes and reads a model as the MLflow directory that the service serves."""
 
+import hashlib
 import shutil
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,10 +11,10 @@ from typing import Any, Final
 import mlflow.onnx
 import numpy as np
 import onnx
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
-from credit_default.features import FEATURES
+from credit_default.features import FEATURES, NAMES
 
 # What a Python scorer of the directory needs; the service needs none of it.
 _RUNTIME: Final = ["mlflow", "numpy", "onnx", "onnxruntime"]
@@ -20,6 +22,30 @@ _RUNTIME: Final = ["mlflow", "numpy", "onnx", "onnxruntime"]
 
 class OutputDirectoryError(Exception):
     """The directory holds something else than a model, which must not be overwritten."""
+
+
+class UnusableModelError(Exception):
+    """The directory is not a model that this package can score with."""
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A model read back from its directory.
+
+    Attributes:
+        proto: takes float32 [N, 10], as `export.score` does.
+        sha256: hex digest of model.onnx.
+        metadata: what `metadata.describe` made.
+    """
+
+    proto: onnx.ModelProto
+    sha256: str
+    metadata: dict[str, Any]
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which the model predicts a default."""
+        return float(self.metadata["threshold"])
 
 
 def check_replaceable(directory: Path) -> None:
@@ -42,6 +68,21 @@ def save(model: onnx.ModelProto, metadata: dict[str, Any], directory: Path) -> N
         if directory.exists():
             shutil.rmtree(directory)
         complete.rename(directory)
+
+
+def load(directory: Path) -> SavedModel:
+    """Reads what `save` wrote.
+
+    Raises:
+        UnusableModelError: there is no model, or it takes other inputs than `features` computes.
+    """
+    if not (directory / "MLmodel").is_file():
+        raise UnusableModelError(f"{directory} holds no model. Write one with ml/train.py --out {directory}.")
+    metadata = Model.load(str(directory)).metadata or {}
+    if metadata.get("feature_names") != list(NAMES):
+        raise UnusableModelError(f"{directory} takes other inputs than ml/train.py trains on. Train it anew.")
+    content = (directory / "model.onnx").read_bytes()
+    return SavedModel(onnx.load_from_string(content), hashlib.sha256(content).hexdigest(), metadata)
 
 
 def mlflow_arguments(model: onnx.ModelProto, metadata: dict[str, Any]) -> dict[str, Any]:

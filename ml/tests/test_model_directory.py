@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from yaml.representer import RepresenterError
 
 from credit_default import model_directory
 from credit_default.export import score
-from credit_default.model_directory import OutputDirectoryError
+from credit_default.features import NAMES
+from credit_default.model_directory import OutputDirectoryError, UnusableModelError
 from tests.conftest import Fitted
 
 METADATA: dict[str, Any] = {"threshold": 0.25, "nullable_features": []}
@@ -57,3 +59,26 @@ def test_keeps_the_old_model_when_the_new_one_cannot_be_written(fitted: Fitted, 
         model_directory.save(fitted.model, {"threshold": object()}, directory)
     assert Model.load(str(directory)).metadata == METADATA
     assert list(tmp_path.iterdir()) == [directory]
+
+
+def test_reads_back_what_it_wrote(fitted: Fitted, tmp_path: Path) -> None:
+    described = METADATA | {"feature_names": list(NAMES)}
+    model_directory.save(fitted.model, described, tmp_path / "model")
+    model = model_directory.load(tmp_path / "model")
+
+    assert model.metadata == described
+    assert model.threshold == 0.25
+    assert model.sha256 == hashlib.sha256(fitted.model.SerializeToString()).hexdigest()
+    np.testing.assert_array_equal(score(model.proto, fitted.inputs), score(fitted.model, fitted.inputs))
+
+
+def test_refuses_a_model_of_other_inputs(fitted: Fitted, tmp_path: Path) -> None:
+    model_directory.save(fitted.model, METADATA | {"feature_names": [*NAMES[:-1], "shoe_size"]}, tmp_path / "model")
+
+    with pytest.raises(UnusableModelError, match="takes other inputs"):
+        model_directory.load(tmp_path / "model")
+
+
+def test_refuses_a_directory_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(UnusableModelError, match="holds no model"):
+        model_directory.load(tmp_path)
