@@ -17,7 +17,8 @@ help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 20
 
 .make/node: package.json package-lock.json .npmrc
-	npm ci --no-audit --no-fund
+	@# npm before 11 does not know allowScripts and would fetch GPU files that the service does not need.
+	ONNXRUNTIME_NODE_INSTALL=skip npm ci --no-audit --no-fund
 	@mkdir -p .make && touch $@
 
 .make/build: .make/node $(sources)
