@@ -33,7 +33,7 @@ export const envVariables = {
   GIT_COMMIT: z.string().default('unknown').describe('Commit the build was made from, shown in /meta.'),
   MODEL_URI: z
     .string()
-    .regex(/^file:./, 'must be file:PATH, for example file:ml/model')
+    .regex(/^file:(?:\/\/\/|(?!\/\/))./, 'must be file:PATH, for example file:ml/model')
     .default('file:ml/model')
     .describe('The model to serve: `file:PATH`, an MLflow ONNX model directory.'),
   BATCH_WORKERS: integer({ min: 1, max: 64, default: 1 }).describe('Threads that parse and score large batches.'),

@@ -15,8 +15,9 @@ export async function tryModel(runner: ModelRunner, { known_rows: known }: Model
   assertProbabilities(scores);
   const off = known.probabilities.findIndex((expected, i) => !(Math.abs(scores[i]! - expected) <= known.tolerance));
   if (off >= 0) {
+    const difference = Math.abs(scores[off]! - known.probabilities[off]!);
     throw new ModelRejectedError(
-      `Known row ${off} of ${known.inputs.length} does not come out as expected (tolerance ${known.tolerance}): ` +
+      `Known row ${off} of ${known.inputs.length} is off by ${difference.toPrecision(2)} (tolerance ${known.tolerance}): ` +
         'the ONNX file is not the model that MLmodel describes. Save the model again.',
     );
   }

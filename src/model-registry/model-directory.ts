@@ -62,6 +62,8 @@ const sha256 = (data: string | Buffer) => createHash('sha256').update(data).dige
 
 async function readFiles(directory: string): Promise<Map<string, Buffer>> {
   try {
+    // Looked for first, because MODEL_URI may name by mistake a directory that is far larger than a model.
+    if (!(await readdir(directory)).includes('MLmodel')) return new Map();
     const entries = await readdir(directory, { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile());
     return new Map(
@@ -73,12 +75,10 @@ async function readFiles(directory: string): Promise<Map<string, Buffer>> {
       ),
     );
   } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
     throw new ModelRejectedError(
-      `Cannot read the model directory ${directory} (${errorCode(cause)}): check MODEL_URI and the permissions.`,
+      `Cannot read the model directory ${directory} (${code}): check MODEL_URI and the permissions.`,
       { cause },
     );
   }
 }
-
-const errorCode = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';

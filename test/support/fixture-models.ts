@@ -25,7 +25,7 @@ export const REFUSED_MODELS: Readonly<Record<string, RegExp>> = {
   'zipmap-output': /sequence of maps: export with zipmap=False/,
   'no-probability-output': /no probability output.+Export a binary classifier with its probabilities/,
   'three-classes': /no probability output.+Export a binary classifier/,
-  'known-rows-off': /Known row 31 of 32 is off by 0\.1\d* .+Save the model again/,
+  'known-rows-off': /Known row 31 of 32 is off by 0\.10 .+Save the model again/,
   'width-mismatch': /graph takes 7 inputs but MLmodel declares 5.+Save the model with the signature/,
   'names-mismatch': /graph takes 7 inputs but MLmodel declares 6.+Save the model with the signature and feature names/,
   truncated: /cannot load the ONNX file: it is damaged.+Copy or export it again/,

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { FIXTURE_MODELS } from '../../test/support/fixture-models.js';
+import { temporaryDirectories } from '../../test/support/temporary-directory.js';
+import { manifestDigest, readModelDirectory } from './model-directory.js';
+import { ModelRejectedError } from './model-rejected.error.js';
+
+const temporaryDirectory = temporaryDirectories();
+
+/** A copy of a model directory, which a test may change. */
+function copyOfModel(): string {
+  const directory = temporaryDirectory();
+  cpSync(`${FIXTURE_MODELS}/lightgbm-small`, directory, { recursive: true });
+  return directory;
+}
+
+const digestOf = async (directory: string) => (await readModelDirectory(directory)).digest;
+
+describe('readModelDirectory', () => {
+  it('gives the bytes of the ONNX file in memory that threads can share', async () => {
+    const { onnx, mlmodel } = await readModelDirectory(`${FIXTURE_MODELS}/truncated`);
+    expect(mlmodel.onnxPath).toBe('model.onnx');
+    expect(onnx.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(onnx.byteLength).toBeGreaterThan(0);
+  });
+
+  it('gives copies of a directory the same digest', async () => {
+    expect(await digestOf(copyOfModel())).toBe(await digestOf(`${FIXTURE_MODELS}/lightgbm-small`));
+  });
+
+  it.each([
+    ['a byte of any file', (directory: string) => writeFileSync(path.join(directory, 'input_example.json'), '[]')],
+    [
+      'a name',
+      (directory: string) => renameSync(path.join(directory, 'expected.json'), path.join(directory, 'x.json')),
+    ],
+    ['a file less', (directory: string) => rmSync(path.join(directory, 'expected.json'))],
+    [
+      'a file more, in a directory below',
+      (directory: string) => {
+        mkdirSync(path.join(directory, 'extra'));
+        writeFileSync(path.join(directory, 'extra/notes.txt'), '');
+      },
+    ],
+  ])('gives another digest for %s', async (_what, change) => {
+    const directory = copyOfModel();
+    const before = await digestOf(directory);
+    change(directory);
+    expect(await digestOf(directory)).not.toBe(before);
+  });
+
+  it('finds an ONNX file in a directory below', async () => {
+    const directory = temporaryDirectory();
+    mkdirSync(path.join(directory, 'data'));
+    writeFileSync(path.join(directory, 'MLmodel'), 'flavors: { onnx: { data: data/model.onnx } }');
+    writeFileSync(path.join(directory, 'data/model.onnx'), 'onnx');
+    expect(Buffer.from((await readModelDirectory(directory)).onnx).toString()).toBe('onnx');
+  });
+
+  it('refuses a directory without MLmodel before it walks it, however large', async () => {
+    await expect(readModelDirectory('/')).rejects.toThrow(/No MLmodel file in \/: MODEL_URI must name/);
+  });
+
+  it.each([
+    ['that is not there', 'no/such/directory', /no\/such\/directory \(ENOENT\): check MODEL_URI/],
+    ['that is a file', 'package.json', /package\.json \(ENOTDIR\): check MODEL_URI/],
+  ])('refuses a directory %s', async (_what, directory, message) => {
+    const refusal = readModelDirectory(directory);
+    await expect(refusal).rejects.toBeInstanceOf(ModelRejectedError);
+    await expect(refusal).rejects.toThrow(message);
+  });
+});
+
+describe('manifestDigest', () => {
+  const manifest = [
+    { path: 'model.onnx', sizeBytes: 4, sha256: 'aa' },
+    { path: 'MLmodel', sizeBytes: 3, sha256: 'bb' },
+  ];
+
+  it('is the SHA-256 of one line per file, sorted by path in code point order', () => {
+    const lines = 'bb 3 MLmodel\naa 4 model.onnx\n';
+    expect(manifestDigest(manifest)).toBe(createHash('sha256').update(lines).digest('hex'));
+  });
+
+  it('does not depend on the order in which files were read', () => {
+    expect(manifestDigest(manifest.toReversed())).toBe(manifestDigest(manifest));
+  });
+
+  it.each([
+    ['path', { path: 'model2.onnx' }],
+    ['size', { sizeBytes: 5 }],
+    ['hash', { sha256: 'ab' }],
+  ])('changes with the %s of a file', (_what, change) => {
+    expect(manifestDigest([{ ...manifest[0]!, ...change }, manifest[1]!])).not.toBe(manifestDigest(manifest));
+  });
+});
