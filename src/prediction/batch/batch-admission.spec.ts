@@ -1,0 +1,51 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it } from '@jest/globals';
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
+import { configOf } from '../../../test/support/config.js';
+import { DomainError } from '../../common/errors/domain-error.js';
+import { BatchAdmission } from './batch-admission.js';
+
+const LARGE = '1000000';
+
+/** One batch that arrives; `refusal` is what the hook said against it, and `close` ends its reply. */
+function arrive(admission: BatchAdmission, contentLength: string | undefined) {
+  const raw = new EventEmitter();
+  let refusal: Error | undefined;
+  const done = ((error?: Error) => (refusal = error)) as HookHandlerDoneFunction;
+  const request = { headers: { 'content-length': contentLength } } as FastifyRequest;
+  admission.onRequest.call(undefined as never, request, { raw } as unknown as FastifyReply, done);
+  return { refusal, close: () => raw.emit('close') };
+}
+
+describe('BatchAdmission', () => {
+  it('admits large batches up to BATCH_MAX_PENDING and refuses one more as OVERLOADED', () => {
+    const admission = new BatchAdmission(configOf({ BATCH_MAX_PENDING: '2' }));
+    expect(arrive(admission, LARGE).refusal).toBeUndefined();
+    expect(arrive(admission, LARGE).refusal).toBeUndefined();
+    const { refusal } = arrive(admission, LARGE);
+    expect(refusal).toBeInstanceOf(DomainError);
+    expect(refusal).toMatchObject({ code: 'OVERLOADED', retryAfterSeconds: 1 });
+  });
+
+  it('admits the next when one ends, and the refused ones end nothing', () => {
+    const admission = new BatchAdmission(configOf({ BATCH_MAX_PENDING: '1' }));
+    const first = arrive(admission, LARGE);
+    arrive(admission, LARGE).close();
+    expect(arrive(admission, LARGE).refusal).toBeDefined();
+    first.close();
+    expect(arrive(admission, LARGE).refusal).toBeUndefined();
+  });
+
+  it('counts a batch of unknown length as large', () => {
+    const admission = new BatchAdmission(configOf({ BATCH_MAX_PENDING: '1' }));
+    arrive(admission, undefined);
+    expect(arrive(admission, undefined).refusal).toBeDefined();
+  });
+
+  it('lets small batches pass, whatever is under way', () => {
+    const admission = new BatchAdmission(configOf({ BATCH_MAX_PENDING: '1' }));
+    arrive(admission, LARGE);
+    expect(arrive(admission, '16384').refusal).toBeUndefined();
+    expect(arrive(admission, '16385').refusal).toBeDefined();
+  });
+});
