@@ -1,0 +1,100 @@
+import { describe, expect, it } from '@jest/globals';
+import { envSchema, envVariables } from './env.schema.js';
+
+/** `NAME: message` of everything that is wrong. */
+const issuesOf = (env: Record<string, string>): string[] =>
+  envSchema.safeParse(env).error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
+
+describe('envSchema', () => {
+  it('needs no variable at all', () => {
+    expect(envSchema.parse({})).toEqual({
+      NODE_ENV: 'development',
+      HOST: '0.0.0.0',
+      PORT: 8000,
+      LOG_LEVEL: 'log',
+      LOG_FORMAT: 'auto',
+      GIT_COMMIT: 'unknown',
+      MODEL_URI: 'file:ml/model',
+      BATCH_WORKERS: 1,
+      BATCH_MAX_PENDING: 8,
+      BOOM_ENABLED: true,
+      SHUTDOWN_DELAY_MS: 0,
+      SHUTDOWN_GRACE_MS: 25_000,
+    });
+  });
+
+  it('takes an empty value for a variable that is not set', () => {
+    const empty = Object.fromEntries(Object.keys(envVariables).map((name) => [name, '']));
+    expect(envSchema.parse(empty)).toEqual(envSchema.parse({}));
+  });
+
+  it('leaves the variables of others alone', () => {
+    expect(envSchema.parse({ PATH: '/usr/bin', npm_config_cache: '/tmp' })).toEqual(envSchema.parse({}));
+  });
+
+  it.each([
+    ['PORT', '0', 0],
+    ['PORT', '65535', 65_535],
+    ['LOG_LEVEL', 'debug', 'debug'],
+    ['MODEL_URI', 'file:/models/credit', 'file:/models/credit'],
+    ['MODEL_URI', 'file:///models/credit', 'file:///models/credit'],
+    ['BATCH_MAX_PENDING', '1', 1],
+    ['BOOM_ENABLED', 'false', false],
+    ['BOOM_ENABLED', '1', true],
+    ['SHUTDOWN_DELAY_MS', '5000', 5000],
+  ] as const)('takes %s=%s', (name, value, parsed) => {
+    expect(envSchema.parse({ [name]: value })[name]).toBe(parsed);
+  });
+
+  it.each([
+    ['NODE_ENV', 'staging', /expected one of "development"\|"test"\|"production"/],
+    ['PORT', '65536', /<=65535/],
+    ['PORT', '-1', /must be a whole number/],
+    ['PORT', '8000.5', /must be a whole number/],
+    ['PORT', '8e3', /must be a whole number/],
+    ['PORT', ' ', /must be a whole number/],
+    ['LOG_LEVEL', 'info', /expected one of "error"\|"warn"/],
+    ['LOG_FORMAT', 'pretty', /expected one of "auto"\|"json"\|"text"/],
+    ['MODEL_URI', 'ml/model', /must be file:PATH/],
+    ['MODEL_URI', 'file:', /must be file:PATH/],
+    ['MODEL_URI', 'file://', /must be file:PATH/],
+    ['MODEL_URI', 'file://host/model', /must be file:PATH/],
+    ['BATCH_WORKERS', '0', />=1/],
+    ['BATCH_WORKERS', '65', /<=64/],
+    ['BATCH_MAX_PENDING', '0', />=1/],
+    ['BATCH_MAX_PENDING', '1025', /<=1024/],
+    ['BOOM_ENABLED', 'maybe', /must be true or false/],
+    ['SHUTDOWN_DELAY_MS', '300001', /<=300000/],
+    ['SHUTDOWN_GRACE_MS', '999', />=1000/],
+  ])('refuses %s=%s, and says what is allowed', (name, value, allowed) => {
+    const [issue, ...others] = issuesOf({
+      [name]: value,
+      ...(name === 'SHUTDOWN_DELAY_MS' && { SHUTDOWN_GRACE_MS: '600000' }),
+    });
+    expect(issue).toMatch(new RegExp(`^${name}: .*${allowed.source}`));
+    expect(others).toEqual([]);
+  });
+
+  it('names every variable that is wrong', () => {
+    expect(issuesOf({ PORT: 'http', LOG_LEVEL: 'all' })).toEqual([
+      expect.stringMatching(/^PORT: /),
+      expect.stringMatching(/^LOG_LEVEL: /),
+    ]);
+  });
+
+  it.each([
+    ['25000', '25000', ['SHUTDOWN_GRACE_MS: must be more than SHUTDOWN_DELAY_MS']],
+    ['24999', '25000', []],
+  ])('leaves time to close after the delay: SHUTDOWN_DELAY_MS=%s, SHUTDOWN_GRACE_MS=%s', (delay, grace, issues) => {
+    expect(issuesOf({ SHUTDOWN_DELAY_MS: delay, SHUTDOWN_GRACE_MS: grace })).toEqual(issues);
+  });
+
+  it.each([
+    ['production', undefined, false],
+    ['production', 'true', true],
+    ['test', undefined, true],
+    ['development', 'false', false],
+  ])('with NODE_ENV=%s and BOOM_ENABLED=%s, GET /boom is on: %s', (NODE_ENV, given, isOn) => {
+    expect(envSchema.parse({ NODE_ENV, BOOM_ENABLED: given }).BOOM_ENABLED).toBe(isOn);
+  });
+});
