@@ -1,0 +1,40 @@
+import { type INestApplication, Logger } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { fastify as createFastify, type FastifyInstance } from 'fastify';
+import { configOf } from '../../../test/support/config.js';
+import { Shutdown } from './shutdown.js';
+
+describe('Shutdown', () => {
+  let fastify: FastifyInstance;
+  let shutdown: Shutdown;
+
+  beforeAll(() => Logger.overrideLogger(false));
+  afterAll(() => Logger.overrideLogger(new Logger()));
+
+  beforeEach(async () => {
+    fastify = createFastify();
+    fastify.get('/', () => 'ok');
+    shutdown = new Shutdown(configOf());
+    shutdown.observe(fastify);
+    await fastify.listen();
+  });
+  afterEach(() => fastify.close());
+
+  const appThatCloses = (close: () => void) =>
+    ({ getHttpServer: () => fastify.server, close: () => Promise.resolve(close()) }) as INestApplication;
+
+  it('asks clients for a new connection once it has begun, and not before', async () => {
+    expect((await fastify.inject('/')).headers.connection).toBe('keep-alive');
+    const ended = shutdown.run(appThatCloses(() => undefined));
+    expect(shutdown.isBegun).toBe(true);
+    expect((await fastify.inject('/')).headers.connection).toBe('close');
+    await ended;
+  });
+
+  it('closes the application only when the listener takes no more connections', async () => {
+    let wasListening: boolean | undefined;
+    const inTime = await shutdown.run(appThatCloses(() => (wasListening = fastify.server.listening)));
+    expect(wasListening).toBe(false);
+    expect(inTime).toBe(true);
+  });
+});
