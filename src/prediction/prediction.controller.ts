@@ -60,7 +60,8 @@ export class PredictionController {
     'MODEL_NOT_READY',
     'OVERLOADED',
   )
-  predictBatch(@Body() body: Buffer): Promise<Uint8Array> {
-    return this.batches.predict(body);
+  predictBatch(@Body() body: Buffer | undefined): Promise<Uint8Array> {
+    // Fastify parses nothing where there is neither a body nor a content type.
+    return this.batches.predict(body ?? new Uint8Array());
   }
 }
