@@ -21,6 +21,7 @@ describe('toDomainError', () => {
     ['a 415 of Fastify', withStatus(415), 'UNSUPPORTED_MEDIA_TYPE'],
     ['a 500 of Nest', new InternalServerErrorException('s3cr3t-marker'), 'INTERNAL_ERROR'],
     ['a 503 of Fastify', withStatus(503), 'INTERNAL_ERROR'],
+    ['what is thrown with a status but is no error', { statusCode: 400 }, 'INVALID_REQUEST'],
     ['a status that is not a number', withStatus('404'), 'INTERNAL_ERROR'],
     ['an error that nobody foresaw', new TypeError('s3cr3t-marker'), 'INTERNAL_ERROR'],
     ['something that is not an error', 's3cr3t-marker', 'INTERNAL_ERROR'],

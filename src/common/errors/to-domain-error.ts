@@ -35,10 +35,8 @@ const REFUSALS = new Map<number, { code: ErrorCode; detail: string }>([
 /** Nest's HttpExceptions and Fastify's errors both carry the status that their layer would have answered with. */
 function transportStatus(thrown: unknown): number | undefined {
   if (thrown instanceof HttpException) return thrown.getStatus();
-  if (thrown instanceof Error && 'statusCode' in thrown && typeof thrown.statusCode === 'number') {
-    return thrown.statusCode;
-  }
-  return undefined;
+  const status = (thrown as { statusCode?: unknown } | null | undefined)?.statusCode;
+  return typeof status === 'number' ? status : undefined;
 }
 
 function fromTransportStatus(status: number | undefined, cause: unknown): DomainError | undefined {

@@ -19,8 +19,11 @@ export function createAdapter(): FastifyAdapter {
     genReqId: requestId,
     // While it shuts down the service answers what reaches it; see Shutdown.
     return503OnClosing: false,
-    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
-      problems.send(toDomainError(error), request, reply),
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      // No hook has run for these.
+      void reply.header('X-Request-Id', request.id);
+      problems.send(toDomainError(error), request, reply);
+    },
   });
   const fastify = adapter.getInstance();
   fastify.removeAllContentTypeParsers();
