@@ -45,12 +45,14 @@ class Feature:
         formula: how it is computed, in words.
         minimum, maximum: inclusive valid range; None for an unbounded end.
         nullable: whether the formula has no value (NaN) for some clients.
+        direction_reason: why the forecast may move that way only, or is free to move both ways.
     """
 
     name: str
     unit: str
     formula: str
     compute: Callable[[History], FloatArray]
+    direction_reason: str
     minimum: float | None = None
     maximum: float | None = None
     direction: Direction = Direction.FREE
@@ -75,6 +77,7 @@ FEATURES: Final = (
         unit="NT dollars",
         formula="credit limit",
         compute=lambda history: history.limit,
+        direction_reason="a higher limit, all else equal, is granted to clients of better standing",
         minimum=0,
         direction=Direction.FALLING,
     ),
@@ -83,6 +86,7 @@ FEATURES: Final = (
         unit="months",
         formula="how far the account is overdue this month; 0 when it is not",
         compute=lambda history: np.clip(history.status[:, 0], 0, None),
+        direction_reason="a longer delay must not improve a forecast",
         minimum=0,
         maximum=9,
         direction=Direction.RISING,
@@ -92,6 +96,7 @@ FEATURES: Final = (
         unit="months",
         formula="how far the account was overdue one month ago; 0 when it was not",
         compute=lambda history: np.clip(history.status[:, 1], 0, None),
+        direction_reason="a longer delay must not improve a forecast",
         minimum=0,
         maximum=9,
         direction=Direction.RISING,
@@ -101,6 +106,7 @@ FEATURES: Final = (
         unit="months",
         formula="how many of the last six months the account was overdue",
         compute=lambda history: (history.status > 0).sum(axis=1).astype(np.float64),
+        direction_reason="one more late month must not improve a forecast",
         minimum=0,
         maximum=6,
         direction=Direction.RISING,
@@ -110,6 +116,7 @@ FEATURES: Final = (
         unit="code",
         formula="use of the account this month: -2 no consumption, -1 paid in full, 0 revolving or overdue",
         compute=lambda history: np.clip(history.status[:, 0], None, 0),
+        direction_reason="a code without an order of risk: 0 stands for revolving and for overdue accounts alike",
         minimum=-2,
         maximum=0,
     ),
@@ -118,24 +125,28 @@ FEATURES: Final = (
         unit="share of the credit limit",
         formula="latest bill divided by the credit limit; negative for a balance in the client's favour",
         compute=lambda history: history.bill[:, 0] / history.limit,
+        direction_reason="accounts without a bill default more often than accounts with a small one",
     ),
     Feature(
         name="mean_utilisation",
         unit="share of the credit limit",
         formula="mean of the last three bills divided by the credit limit",
         compute=lambda history: history.bill[:, :3].mean(axis=1) / history.limit,
+        direction_reason="accounts without bills default more often than accounts with small ones",
     ),
     Feature(
         name="new_charges",
         unit="share of the credit limit",
         formula="latest bill, less the bill before it, plus the latest payment, divided by the credit limit",
         compute=lambda history: (history.bill[:, 0] - history.bill[:, 1] + history.payment[:, 0]) / history.limit,
+        direction_reason="few charges are made both on idle accounts and by clients who cannot afford more",
     ),
     Feature(
         name="mean_payment",
         unit="NT dollars a month",
         formula="mean of the last six payments",
         compute=lambda history: history.payment.mean(axis=1),
+        direction_reason="paying more must not worsen a forecast",
         minimum=0,
         direction=Direction.FALLING,
     ),
@@ -144,6 +155,7 @@ FEATURES: Final = (
         unit="share of the bills",
         formula="last five payments divided by the five positive bills they answer; missing when there was no bill",
         compute=_share_paid,
+        direction_reason="paying a small bill in full is no better a sign than paying part of a large one",
         minimum=0,
         nullable=True,
     ),

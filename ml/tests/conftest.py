@@ -9,6 +9,7 @@ import pytest
 from credit_default import export, features, training
 from credit_default.arrays import Float32Array
 from credit_default.data import Dataset
+from credit_default.evaluation import uncertainty
 from tests.factories import make_dataset
 
 
@@ -27,3 +28,8 @@ def fitted() -> Fitted:
     inputs = features.compute(development.clients)
     booster = training.fit(inputs, development.defaulted)
     return Fitted(dataset, inputs, booster, export.to_onnx(booster))
+
+
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uncertainty, "RESAMPLES", 50)

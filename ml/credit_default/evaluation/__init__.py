@@ -1,0 +1,1 @@
+"""Measures a model on its hold-out, and writes what was found for people to read."""
