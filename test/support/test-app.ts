@@ -14,11 +14,13 @@ const BATCH_WORKER = pathToFileURL(resolve('dist/prediction/batch/batch.worker.j
  */
 export async function startTestApp(env: Record<string, string> = {}): Promise<NestFastifyApplication> {
   // prom-client's registry is the process's own, and a spec may start one application after another.
-  register.clear();
+  register.resetMetrics();
   const before = { ...process.env };
-  Object.assign(process.env, { NODE_ENV: 'test', LOG_LEVEL: 'error', LOG_FORMAT: 'json', ...env });
+  Object.assign(process.env, { NODE_ENV: 'test', ...env });
   try {
     const app = await createApp({ version: '0.0.0-test', batchWorker: BATCH_WORKER });
+    // What the service logs is proved on the built one; here it would only hide what Jest has to say.
+    app.useLogger(false);
     await app.init();
     await app.getHttpAdapter().getInstance().ready();
     return app;

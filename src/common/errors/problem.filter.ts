@@ -21,7 +21,7 @@ export class ProblemFilter implements ExceptionFilter {
   send(error: DomainError, request: FastifyRequest, reply: FastifyReply): void {
     if (error.code === 'ROUTE_NOT_FOUND') {
       const methods = allowedMethods(request);
-      if (methods.length > 0) {
+      if (methods.length > 0 && !methods.includes(request.method)) {
         void reply.header('Allow', methods.join(', '));
         error = new DomainError('METHOD_NOT_ALLOWED', { detail: `Use one of: ${methods.join(', ')}.` });
       }
