@@ -84,6 +84,8 @@ describe('As many large batches as BATCH_MAX_PENDING', () => {
     const refused = await post(rowsOf(LARGE));
     expectDocumentedProblem('POST /predict/batch', refused, 'OVERLOADED');
     expect(refused.headers['retry-after']).toBe('1');
+    const { text: metrics } = await request(app.getHttpServer()).get('/metrics');
+    expect(metrics).toContain('requests_shed_total{reason="large_batches"} 1\n');
     expect((await post(rowsOf(6))).status).toBe(200);
     expect(
       (

@@ -1,11 +1,16 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
+import { Counter, Registry } from 'prom-client';
 import { configOf } from '../../../test/support/config.js';
 import { DomainError } from '../../common/errors/domain-error.js';
 import { BatchAdmission } from './batch-admission.js';
 
 const LARGE = '1000000';
+
+const shed = new Counter({ name: 'shed', help: '-', labelNames: ['reason'], registers: [new Registry()] });
+
+const admissionOf = (limit: string) => new BatchAdmission(configOf({ BATCH_MAX_PENDING: limit }), shed);
 
 /** One batch that arrives; `refusal` is what the hook said against it, and `close` ends its reply. */
 function arrive(admission: BatchAdmission, contentLength: string | undefined) {
@@ -19,7 +24,7 @@ function arrive(admission: BatchAdmission, contentLength: string | undefined) {
 
 describe('BatchAdmission', () => {
   it('admits large batches up to BATCH_MAX_PENDING and refuses one more as OVERLOADED', () => {
-    const admission = new BatchAdmission(configOf({ BATCH_MAX_PENDING: '2' }));
+    const admission = admissionOf('2');
     expect(arrive(admission, LARGE).refusal).toBeUndefined();
     expect(arrive(admission, LARGE).refusal).toBeUndefined();
     const { refusal } = arrive(admission, LARGE);
@@ -28,7 +33,7 @@ describe('BatchAdmission', () => {
   });
 
   it('admits the next when one ends, and the refused ones end nothing', () => {
-    const admission = new BatchAdmission(configOf({ BATCH_MAX_PENDING: '1' }));
+    const admission = admissionOf('1');
     const first = arrive(admission, LARGE);
     arrive(admission, LARGE).close();
     expect(arrive(admission, LARGE).refusal).toBeDefined();
@@ -36,14 +41,23 @@ describe('BatchAdmission', () => {
     expect(arrive(admission, LARGE).refusal).toBeUndefined();
   });
 
+  it('counts what it refuses', async () => {
+    shed.reset();
+    const admission = admissionOf('1');
+    arrive(admission, LARGE);
+    arrive(admission, LARGE);
+    arrive(admission, LARGE);
+    expect((await shed.get()).values).toEqual([{ labels: { reason: 'large_batches' }, value: 2 }]);
+  });
+
   it('counts a batch of unknown length as large', () => {
-    const admission = new BatchAdmission(configOf({ BATCH_MAX_PENDING: '1' }));
+    const admission = admissionOf('1');
     arrive(admission, undefined);
     expect(arrive(admission, undefined).refusal).toBeDefined();
   });
 
   it('lets small batches pass, whatever is under way', () => {
-    const admission = new BatchAdmission(configOf({ BATCH_MAX_PENDING: '1' }));
+    const admission = admissionOf('1');
     arrive(admission, LARGE);
     expect(arrive(admission, '16384').refusal).toBeUndefined();
     expect(arrive(admission, '16385').refusal).toBeDefined();

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
+import { InjectMetric } from '@willsoto/nestjs-prometheus';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { Counter } from 'prom-client';
 import { DomainError } from '../../common/errors/domain-error.js';
 import type { Env } from '../../config/env.schema.js';
 import { isLarge } from './batch-size.js';
@@ -16,7 +18,10 @@ export class BatchAdmission {
   private readonly limit: number;
   private pending = 0;
 
-  constructor(config: ConfigService<Env, true>) {
+  constructor(
+    config: ConfigService<Env, true>,
+    @InjectMetric('requests_shed_total') private readonly shed: Counter,
+  ) {
     this.limit = config.get('BATCH_MAX_PENDING', { infer: true });
   }
 
@@ -24,6 +29,7 @@ export class BatchAdmission {
   readonly onRequest: onRequestHookHandler = (request, reply, done) => {
     if (!isLarge(contentLength(request))) return done();
     if (this.pending >= this.limit) {
+      this.shed.inc({ reason: 'large_batches' });
       return done(
         new DomainError('OVERLOADED', {
           detail: `As many large batches as this instance takes at a time (${this.limit}) are under way. Try again.`,
