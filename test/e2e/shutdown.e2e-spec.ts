@@ -52,7 +52,7 @@ describe('SIGTERM', () => {
 
     const ended = service.stop('SIGTERM');
 
-    await expect(answer).rejects.toThrow();
+    await expect(answer).rejects.toThrow('socket hang up');
     expect(await ended).toBe(1);
     expect(service.logs()).toContain('still in flight at the end of SHUTDOWN_GRACE_MS');
   });
