@@ -7,6 +7,8 @@
 export default {
   testEnvironment: '<rootDir>/test/support/native-arrays-environment.cjs',
   roots: ['<rootDir>/src', '<rootDir>/test'],
+  // Some specs start the built service; this is ample also on a busy machine.
+  testTimeout: 30_000,
   testRegex: String.raw`\.(e2e-)?spec\.ts$`,
   transform: {
     [String.raw`\.ts$`]: [

@@ -104,6 +104,13 @@ describe('As many large batches as BATCH_MAX_PENDING', () => {
     await held.abandon();
     expect((await post(rowsOf(LARGE))).status).toBe(200);
   });
+
+  it('are no failure of the service when a client goes away', async () => {
+    const held = await holdBatchOpen();
+    await held.abandon();
+    const { text: metrics } = await request(app.getHttpServer()).get('/metrics');
+    expect(metrics).not.toContain('status="500"');
+  });
 });
 
 /** A batch whose body has only begun to arrive when this resolves. */

@@ -1,9 +1,10 @@
+import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import request from 'supertest';
 import { metaResponseSchema } from '../../src/meta/meta.schema.js';
 import { ActiveModel } from '../../src/model-registry/active-model.js';
-import { fixtureModel } from '../support/fixture-models.js';
+import { fixtureModel, FIXTURE_MODELS } from '../support/fixture-models.js';
 import { expectDocumentedProblem, expectProblem } from '../support/problems.js';
 import { startTestApp } from '../support/test-app.js';
 
@@ -89,6 +90,13 @@ describe('GET /meta', () => {
       ],
     });
     expect(Date.parse(model!.loadedAt)).toBeLessThanOrEqual(Date.now());
+  });
+});
+
+describe('MODEL_URI', () => {
+  it('may be a file URL', async () => {
+    await start({ MODEL_URI: pathToFileURL(`${FIXTURE_MODELS}/single-column`).href });
+    expect((await get('/meta')).body.model.name).toBe('single-column');
   });
 });
 
