@@ -59,8 +59,8 @@ check-node: .make/build
 	npm run --silent openapi:check
 
 check-python: ml/.venv/.stamp
-	$(python) -m ruff format --check ml test/fixtures/models
-	$(python) -m ruff check ml test/fixtures/models
+	$(python) -m ruff format --config ml/pyproject.toml --check ml test/fixtures/models
+	$(python) -m ruff check --config ml/pyproject.toml ml test/fixtures/models
 	$(python) -m mypy --config-file ml/pyproject.toml ml
 	cd test/fixtures/models && ../../../$(python) -m mypy --config-file ../../../ml/pyproject.toml .
 

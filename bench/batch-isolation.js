@@ -17,6 +17,7 @@ const ROUND_MS = Number(process.env.ROUND_SECONDS ?? 10) * 1000;
 const CONNECTIONS = 4;
 const BATCH_ROWS = 10_000;
 const LIMIT = 5;
+const ms = (value) => `${value.toFixed(2).padStart(7)} ms`;
 const FEATURES = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 if (process.argv[2] === 'batches') await sendBatches(process.argv[3]);
@@ -43,8 +44,6 @@ async function main() {
     service.process.kill('SIGTERM');
   }
 }
-
-const ms = (value) => `${value.toFixed(2).padStart(7)} ms`;
 
 function print(name, { count, p50, p99, max }, note = '') {
   process.stdout.write(

@@ -49,7 +49,7 @@ export const predictBatchRequestSchema = z
       {
         data: [
           { features: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0], reference: 'application-1' },
-          { features: [50_000, 0, 0, 0, 0, 0.4, 0.35, 2000, 1800, 0.1] },
+          { features: [50_000, 0, 0, 0, 0, 0.4, 0.35, 0.05, 1800, 0.1] },
         ],
       },
     ],
