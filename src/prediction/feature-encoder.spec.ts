@@ -107,11 +107,22 @@ describe('FeatureEncoder', () => {
     });
 
     it.each([
-      ['equal to a bound, also where float32 cannot hold it exactly', [0.1, 2]],
+      ['equal to a bound', [0, 2]],
       ['on the open side', [0, -1e30]],
       ['missing', [0, null]],
     ])('but not of one that is %s', (_where, features) => {
       expect(warningsOf(features)).toBeUndefined();
     });
+
+    it.each([
+      ['below', 0.7, [0.7, null]],
+      ['above', 0.1, [null, 0.1]],
+    ] as const)(
+      'but not of one that is equal to a bound and that float32 rounds to a value %s it',
+      (_side, value, range) => {
+        const rounding = new FeatureEncoder([{ name: 'ratio', nullable: false, range }]);
+        expect(rounding.encode([value], 'features', new Float32Array(1), 0)).toBeUndefined();
+      },
+    );
   });
 });

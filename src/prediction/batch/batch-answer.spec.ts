@@ -1,0 +1,37 @@
+import { describe, expect, it } from '@jest/globals';
+import { FakeModelRunner } from '../../../test/fakes/fake-model-runner.js';
+import { servedModel } from '../../../test/support/served-model.js';
+import type { PredictBatchResponse } from '../prediction.schemas.js';
+import { answerBatch } from './batch-answer.js';
+
+/** Answers the first input of each row. */
+const echo = servedModel({ runner: new FakeModelRunner(2, ([first]) => first!) });
+
+const bodyOf = (rows: unknown[]) => Buffer.from(JSON.stringify({ data: rows.map((features) => ({ features })) }));
+
+const answer = (rows: unknown[]) => answerBatch(bodyOf(rows), echo, echo.runner);
+
+describe('answerBatch', () => {
+  it('decides row by row, in order: at the threshold is a default', async () => {
+    const { body, probabilities } = await answer([
+      [0.25, 1],
+      [0.5, 1],
+      [0.75, 1],
+    ]);
+    expect([...probabilities]).toEqual([0.25, 0.5, 0.75]);
+    const { predictions, threshold, model } = JSON.parse(Buffer.from(body).toString()) as PredictBatchResponse;
+    expect(predictions.map(({ probability, prediction }) => [probability, prediction])).toEqual([
+      [0.25, 0],
+      [0.5, 1],
+      [0.75, 1],
+    ]);
+    expect({ threshold, model }).toEqual({ threshold: 0.5, model: echo.ref });
+  });
+
+  it('answers no row when one is bad, and names that one', async () => {
+    await expect(answer([[0.25, 1], [0.5], [0.75, 1]])).rejects.toMatchObject({
+      code: 'FEATURES_MISMATCH',
+      errors: [{ path: 'data.1.features', message: 'has 1 values, the model takes 2' }],
+    });
+  });
+});
