@@ -62,7 +62,7 @@ check-python: ml/.venv/.stamp
 	$(python) -m ruff format --config ml/pyproject.toml --check ml test/fixtures/models
 	$(python) -m ruff check --config ml/pyproject.toml ml test/fixtures/models
 	$(python) -m mypy --config-file ml/pyproject.toml ml
-	cd test/fixtures/models && ../../../$(python) -m mypy --config-file ../../../ml/pyproject.toml .
+	cd test/fixtures/models && ../../../$(python) -m mypy --config-file ../../../ml/pyproject.toml --cache-dir ../../../ml/.mypy_cache .
 
 .PHONY: test test-node test-python
 test: test-node test-python ## Every test that needs no outside service

@@ -27,7 +27,7 @@ describe('A model that must not serve', () => {
 
   it('stands in the fixtures, beside those that are served', () => {
     const directories = readdirSync(FIXTURE_MODELS, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
+      .filter((entry) => entry.isDirectory() && !/^[._]/.test(entry.name))
       .map(({ name }) => name);
     expect([...SERVED_MODELS, ...Object.keys(REFUSED_MODELS)].toSorted()).toEqual(directories.toSorted());
   });
