@@ -9,12 +9,16 @@ import { DEFAULT_BODY_LIMIT_BYTES } from './route-settings.js';
 /** Longer than a cloud load balancer keeps a connection (60 s), which must be the one to close it. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 
+/** A client that sends more slowly would hold a place among the large batches for nothing. */
+const REQUEST_TIMEOUT_MS = 60_000;
+
 /** Fastify as this service uses it: JSON bodies only, request ids, limits, and errors as problem documents. */
 export function createAdapter(): FastifyAdapter {
   const problems = new ProblemFilter();
   const adapter = new FastifyAdapter({
     bodyLimit: DEFAULT_BODY_LIMIT_BYTES,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     requestIdHeader: false,
     genReqId: requestId,
     // While it shuts down the service answers what reaches it; see Shutdown.
