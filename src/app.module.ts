@@ -3,16 +3,18 @@ import { ConfigModule } from '@nestjs/config';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { StandardSchemaValidationPipe } from '@nestjs/common';
 import type { z } from 'zod';
+import { AdminModule } from './admin/admin.module.js';
 import { BoomController } from './boom/boom.controller.js';
 import { CommonModule } from './common/common.module.js';
 import { ProblemFilter } from './common/errors/problem.filter.js';
 import { invalidRequest } from './common/errors/schema-issues.js';
-import { envSchema } from './config/env.schema.js';
+import { parseEnv } from './config/env.schema.js';
 import { HealthModule } from './health/health.module.js';
 import { MetaModule } from './meta/meta.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { ModelRegistryModule } from './model-registry/model-registry.module.js';
 import { PredictionModule } from './prediction/prediction.module.js';
+import { WebhookModule } from './webhook/webhook.module.js';
 import { RuntimeModule, type RuntimeFacts } from './runtime.module.js';
 
 /** The architecture on one page. */
@@ -22,10 +24,13 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        ConfigModule.forRoot({ isGlobal: true, cache: true, validationSchema: envSchema }),
+        // Nothing but what parseEnv gives: a schema's result would be laid over the raw variables, where an empty one is set.
+        ConfigModule.forRoot({ isGlobal: true, skipProcessEnv: true, validate: parseEnv }),
         RuntimeModule.register(facts),
         CommonModule,
         ModelRegistryModule,
+        WebhookModule,
+        AdminModule,
         PredictionModule,
         HealthModule,
         MetaModule,

@@ -15,6 +15,16 @@ describe('envSchema', () => {
       LOG_FORMAT: 'auto',
       GIT_COMMIT: 'unknown',
       MODEL_URI: 'file:ml/model',
+      MODEL_REGISTRY_TIMEOUT_MS: 5000,
+      MODEL_DOWNLOAD_TIMEOUT_MS: 60_000,
+      MODEL_MAX_BYTES: 536_870_912,
+      MLFLOW_TRACKING_INSECURE_TLS: false,
+      AWS_DEFAULT_REGION: 'us-east-1',
+      MODEL_POLL_INTERVAL_MS: 10_000,
+      MODEL_CACHE_DIR: '.data/model-cache',
+      MODEL_CACHE_MAX_BYTES: 2_147_483_648,
+      MODEL_REQUIRE_DIGEST: false,
+      TRUST_PROXY: 'false',
       BATCH_WORKERS: 1,
       BATCH_MAX_PENDING: 8,
       BOOM_ENABLED: true,
@@ -55,10 +65,16 @@ describe('envSchema', () => {
     ['PORT', ' ', /must be a whole number/],
     ['LOG_LEVEL', 'info', /expected one of "error"\|"warn"/],
     ['LOG_FORMAT', 'pretty', /expected one of "auto"\|"json"\|"text"/],
-    ['MODEL_URI', 'ml/model', /must be file:PATH/],
-    ['MODEL_URI', 'file:', /must be file:PATH/],
-    ['MODEL_URI', 'file://', /must be file:PATH/],
-    ['MODEL_URI', 'file://host/model', /must be file:PATH/],
+    ['MODEL_URI', 'ml/model', /must be models:.*file:PATH/],
+    ['MODEL_URI', 'file:', /must be models:.*file:PATH/],
+    ['MODEL_URI', 'file://', /must be models:.*file:PATH/],
+    ['MODEL_URI', 'file://host/model', /must be models:.*file:PATH/],
+    ['MODEL_POLL_INTERVAL_MS', '99', />=100/],
+    ['MODEL_REQUIRE_DIGEST', 'maybe', /must be true or false/],
+    ['ADMIN_TOKEN', 'fifteen-letters', /at least 16 characters/],
+    ['MLFLOW_TRACKING_URI', 'mlflow:5000', /http:\/\/ or https:\/\/ URL/],
+    ['MLFLOW_TRACKING_URI', 'sqlite:///mlflow.db', /http:\/\/ or https:\/\/ URL/],
+    ['MLFLOW_TRACKING_URI', 'databricks', /http:\/\/ or https:\/\/ URL/],
     ['BATCH_WORKERS', '0', />=1/],
     ['BATCH_WORKERS', '65', /<=64/],
     ['BATCH_MAX_PENDING', '0', />=1/],
@@ -96,5 +112,39 @@ describe('envSchema', () => {
     ['development', 'false', false],
   ])('with NODE_ENV=%s and BOOM_ENABLED=%s, GET /boom is on: %s', (NODE_ENV, given, isOn) => {
     expect(envSchema.parse({ NODE_ENV, BOOM_ENABLED: given }).BOOM_ENABLED).toBe(isOn);
+  });
+
+  it.each(['models:/credit-default-model@production', 'runs:/5787de31/model'])(
+    'asks for MLFLOW_TRACKING_URI when the model is %s',
+    (MODEL_URI) => {
+      expect(issuesOf({ MODEL_URI })).toEqual([
+        'MLFLOW_TRACKING_URI: is needed because MODEL_URI names a model in MLflow',
+      ]);
+      expect(issuesOf({ MODEL_URI, MLFLOW_TRACKING_URI: 'http://mlflow:5000' })).toEqual([]);
+    },
+  );
+
+  it.each([
+    [{ MLFLOW_TRACKING_USERNAME: 'scoring' }, 'MLFLOW_TRACKING_PASSWORD'],
+    [{ MLFLOW_TRACKING_PASSWORD: 's3cret' }, 'MLFLOW_TRACKING_PASSWORD'],
+    [{ AWS_ACCESS_KEY_ID: 'minio' }, 'AWS_SECRET_ACCESS_KEY'],
+    [{ AWS_SECRET_ACCESS_KEY: 's3cret' }, 'AWS_SECRET_ACCESS_KEY'],
+  ])('refuses half of a pair of credentials: %j', (env, variable) => {
+    expect(issuesOf(env)).toEqual([expect.stringMatching(new RegExp(`^${variable}: must be set together with`))]);
+  });
+
+  it('refuses a CA file beside MLFLOW_TRACKING_INSECURE_TLS', () => {
+    const env = { MLFLOW_TRACKING_INSECURE_TLS: 'true', MLFLOW_TRACKING_SERVER_CERT_PATH: 'ca.pem' };
+    expect(issuesOf(env)).toEqual([expect.stringContaining('MLFLOW_TRACKING_SERVER_CERT_PATH: has no effect')]);
+  });
+
+  it.each([
+    ['MLFLOW_TRACKING_URI', 'http://user:s3cret@mlflow:5000'],
+    ['MLFLOW_S3_ENDPOINT_URL', 'http://minio:9000/?token=s3cret'],
+    ['MODEL_URI', 's3://key:s3cret@bucket/model'],
+  ])('refuses credentials in %s without repeating them', (variable, value) => {
+    const messages = issuesOf({ [variable]: value });
+    expect(messages).toEqual([expect.stringMatching(new RegExp(`^${variable}: must `))]);
+    expect(messages.join()).not.toContain('s3cret');
   });
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseModelUri } from '../model-registry/source/model-uri.js';
 
 /**
  * Every environment variable of the service: type, default, meaning. Nothing else reads `process.env`.
@@ -12,6 +13,13 @@ const integer = (range: { min: number; max: number; default: number }) =>
     .transform(Number)
     .pipe(z.number().min(range.min).max(range.max))
     .default(range.default);
+
+/** Credentials have variables of their own: a URL is shown in logs and in /meta. */
+const serverUrl = () =>
+  z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL', abort: true }).refine((text) => {
+    const { username, password, search, hash } = new URL(text);
+    return `${username}${password}${search}${hash}` === '';
+  }, 'must not hold credentials, a query or a fragment');
 
 const flag = () => z.stringbool({ error: 'must be true or false' });
 
@@ -33,9 +41,92 @@ export const envVariables = {
   GIT_COMMIT: z.string().default('unknown').describe('Commit the build was made from, shown in /meta.'),
   MODEL_URI: z
     .string()
-    .regex(/^file:(?:\/\/\/|(?!\/\/))./, 'must be file:PATH, for example file:ml/model')
+    .superRefine((text, context) => {
+      try {
+        parseModelUri(text);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: (error as Error).message });
+      }
+    })
     .default('file:ml/model')
-    .describe('The model to serve: `file:PATH`, an MLflow ONNX model directory.'),
+    .describe(
+      'The model to serve, an MLflow ONNX model: `models:/NAME@ALIAS` (followed as the alias moves), ' +
+        '`models:/NAME/VERSION`, `models:/m-ID`, `runs:/RUN/PATH`, `s3://BUCKET/KEY` or `file:PATH` (followed as it changes).',
+    ),
+  MODEL_REGISTRY_TIMEOUT_MS: integer({ min: 100, max: 300_000, default: 5000 }).describe(
+    'Milliseconds that one reply of MLflow or of the artifact store may take to arrive, and that a download may stall.',
+  ),
+  MODEL_DOWNLOAD_TIMEOUT_MS: integer({ min: 100, max: 3_600_000, default: 60_000 }).describe(
+    'Milliseconds that the download of all files of a version may take.',
+  ),
+  MODEL_MAX_BYTES: integer({ min: 1, max: Number.MAX_SAFE_INTEGER, default: 512 * 1024 * 1024 }).describe(
+    "Size of a version's files, in bytes, above which it is not downloaded.",
+  ),
+  MLFLOW_TRACKING_URI: serverUrl()
+    .optional()
+    .describe('The MLflow server, for example `http://mlflow:5000`. Needed for `models:` and `runs:`.'),
+  MLFLOW_TRACKING_USERNAME: z.string().optional().describe('User for HTTP Basic authentication with MLflow.'),
+  MLFLOW_TRACKING_PASSWORD: z.string().optional().describe('Password of MLFLOW_TRACKING_USERNAME. Secret.'),
+  MLFLOW_TRACKING_TOKEN: z
+    .string()
+    .optional()
+    .describe('Bearer token for MLflow, used when there is no user name. Secret.'),
+  MLFLOW_TRACKING_INSECURE_TLS: flag()
+    .default(false)
+    .describe("Whether to accept any certificate of MLflow's. For trials only."),
+  MLFLOW_TRACKING_SERVER_CERT_PATH: z
+    .string()
+    .optional()
+    .describe("File with the CA certificates (PEM) to check MLflow's certificate against, instead of the public ones."),
+  MLFLOW_S3_ENDPOINT_URL: serverUrl()
+    .optional()
+    .describe('The S3-compatible artifact store, for example `http://minio:9000`. Default: AWS.'),
+  AWS_ACCESS_KEY_ID: z
+    .string()
+    .optional()
+    .describe(
+      "Access key for the artifact store. Default: the AWS SDK's own search (profile, web identity, instance).",
+    ),
+  AWS_SECRET_ACCESS_KEY: z.string().optional().describe('Secret of AWS_ACCESS_KEY_ID. Secret.'),
+  AWS_SESSION_TOKEN: z.string().optional().describe('Session token of temporary credentials. Secret.'),
+  AWS_REGION: z.string().optional().describe('Region of the artifact store. Default: AWS_DEFAULT_REGION.'),
+  AWS_DEFAULT_REGION: z
+    .string()
+    .default('us-east-1')
+    .describe('Region of the artifact store, under the name that the AWS tools for Python read.'),
+  AWS_CA_BUNDLE: z
+    .string()
+    .optional()
+    .describe("File with the CA certificates (PEM) to check the artifact store's certificate against, likewise."),
+  MODEL_POLL_INTERVAL_MS: integer({ min: 100, max: 3_600_000, default: 10_000 }).describe(
+    'How often to look where the alias points, in milliseconds, give or take 10 %.',
+  ),
+  MODEL_CACHE_DIR: z
+    .string()
+    .default('.data/model-cache')
+    .describe('Directory for downloaded versions and what served last; a restart without the registry needs it.'),
+  MODEL_CACHE_MAX_BYTES: integer({ min: 1, max: Number.MAX_SAFE_INTEGER, default: 2 * 1024 ** 3 }).describe(
+    'Size above which versions that neither serve nor are needed for a rollback are removed from the cache.',
+  ),
+  MODEL_REQUIRE_DIGEST: flag()
+    .default(false)
+    .describe('Whether a model version without a sha256 tag is refused. A tag that does not match is always refused.'),
+  ADMIN_TOKEN: z
+    .string()
+    .min(16, 'must have at least 16 characters')
+    .optional()
+    .describe('Bearer token for /admin. Without it those routes do not exist.'),
+  MLFLOW_WEBHOOK_SECRET: z
+    .string()
+    .optional()
+    .describe("Secret of MLflow's webhook. Without it POST /webhooks/mlflow does not exist."),
+  TRUST_PROXY: z
+    .string()
+    .default('false')
+    .describe(
+      'Whose X-Forwarded-For says where a request came from: `true`, `false`, a number of hops, or addresses and CIDR ' +
+        'ranges separated by commas.',
+    ),
   BATCH_WORKERS: integer({ min: 1, max: 64, default: 1 }).describe('Threads that parse and score large batches.'),
   BATCH_MAX_PENDING: integer({ min: 1, max: 1024, default: 8 }).describe(
     'Large batches (of up to 16 MiB each) held in memory at a time; one more is answered 503 with Retry-After.',
@@ -63,6 +154,30 @@ export const envSchema = z
     path: ['SHUTDOWN_GRACE_MS'],
     error: 'must be more than SHUTDOWN_DELAY_MS',
   })
+  .refine((env) => !/^(models|runs):/.test(env.MODEL_URI) || env.MLFLOW_TRACKING_URI !== undefined, {
+    path: ['MLFLOW_TRACKING_URI'],
+    error: 'is needed because MODEL_URI names a model in MLflow',
+  })
+  .refine(({ MLFLOW_TRACKING_USERNAME: user, MLFLOW_TRACKING_PASSWORD: password }) => !user === !password, {
+    path: ['MLFLOW_TRACKING_PASSWORD'],
+    error: 'must be set together with MLFLOW_TRACKING_USERNAME',
+  })
+  .refine((env) => !(env.MLFLOW_TRACKING_INSECURE_TLS && env.MLFLOW_TRACKING_SERVER_CERT_PATH), {
+    path: ['MLFLOW_TRACKING_SERVER_CERT_PATH'],
+    error: 'has no effect with MLFLOW_TRACKING_INSECURE_TLS: set one of the two',
+  })
+  .refine(({ AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret }) => !id === !secret, {
+    path: ['AWS_SECRET_ACCESS_KEY'],
+    error: 'must be set together with AWS_ACCESS_KEY_ID',
+  })
   .transform((env) => ({ ...env, BOOM_ENABLED: env.BOOM_ENABLED ?? env.NODE_ENV !== 'production' }));
 
 export type Env = z.output<typeof envSchema>;
+
+/** @throws Error that says of every variable that is not valid what is wrong */
+export function parseEnv(env: Record<string, unknown>): Env {
+  const result = envSchema.safeParse(env);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  throw new Error(`Config validation error: ${issues.join('; ')}`);
+}

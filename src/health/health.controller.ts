@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
 import { HealthCheckFilter } from './health-check.filter.js';
 import { ModelHealthIndicator } from './model.health.js';
+import { RegistryHealthIndicator } from './registry.health.js';
 import { ShutdownHealthIndicator } from './shutdown.health.js';
 
 /**
@@ -16,6 +17,7 @@ export class HealthController {
   constructor(
     private readonly health: HealthCheckService,
     private readonly model: ModelHealthIndicator,
+    private readonly registry: RegistryHealthIndicator,
     private readonly shutdown: ShutdownHealthIndicator,
   ) {}
 
@@ -23,7 +25,7 @@ export class HealthController {
   @HealthCheck()
   @ApiOperation({ operationId: 'getHealth', summary: 'Every check, in detail' })
   check(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.model.check(), () => this.shutdown.check()]);
+    return this.health.check([() => this.model.check(), () => this.registry.check(), () => this.shutdown.check()]);
   }
 
   @Get('live')

@@ -3,6 +3,8 @@ import { ConfigService } from '@nestjs/config';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Env } from '../config/env.schema.js';
 import { ActiveModel } from '../model-registry/active-model.js';
+import { RegistryStatus } from '../model-registry/reload/registry-status.js';
+import { ModelSource } from '../model-registry/source/model-source.js';
 import { SERVICE_VERSION } from './service-version.js';
 import { metaResponseSchema, type MetaResponse } from './meta.schema.js';
 
@@ -13,6 +15,8 @@ export class MetaController {
     private readonly config: ConfigService<Env, true>,
     @Inject(SERVICE_VERSION) private readonly version: string,
     private readonly activeModel: ActiveModel,
+    private readonly status: RegistryStatus,
+    @Inject(ModelSource) private readonly source: ModelSource,
   ) {}
 
   @Get()
@@ -20,6 +24,7 @@ export class MetaController {
   @ApiOkResponse({ standardSchema: metaResponseSchema, description: 'The service and its live model.' })
   meta(): MetaResponse {
     const model = this.activeModel.peek();
+    const { namedVersion, lastLookAt, lastSuccessAt, lastError, pinned } = this.status.snapshot;
     return {
       service: {
         name: 'credit-default-service',
@@ -31,6 +36,7 @@ export class MetaController {
             ...model.ref,
             runId: model.runId ?? null,
             loadedAt: model.loadedAt.toISOString(),
+            digestVouched: model.digestVouched,
             sourceUri: model.sourceUri,
             inputs: model.inputs.map(({ name, description, range, nullable }) => ({
               name,
@@ -43,6 +49,15 @@ export class MetaController {
             trainingMetrics: { ...model.trainingMetrics },
           }
         : null,
+      registry: {
+        uri: this.source.uri,
+        following: !pinned,
+        namedVersion: namedVersion ?? null,
+        lastLookAt: lastLookAt?.toISOString() ?? null,
+        lastSuccessAt: lastSuccessAt?.toISOString() ?? null,
+        lastError: lastError ?? null,
+        degraded: this.status.degradedBecause ?? null,
+      },
     };
   }
 }

@@ -11,6 +11,7 @@ export const metaResponseSchema = z
         digest: z.string(),
         runId: z.string().nullable().describe('The MLflow run that trained it.'),
         loadedAt: z.iso.datetime(),
+        digestVouched: z.boolean().describe('Whether the registry carried the digest of the files, and it matched.'),
         sourceUri: z.string(),
         inputs: z
           .array(
@@ -32,6 +33,15 @@ export const metaResponseSchema = z
       })
       .nullable()
       .describe('The live model; null when there is none.'),
+    registry: z.object({
+      uri: z.string().describe('MODEL_URI, without credentials.'),
+      following: z.boolean().describe('False while a version is pinned.'),
+      namedVersion: z.string().nullable().describe('What the source named at the last successful look.'),
+      lastLookAt: z.iso.datetime().nullable(),
+      lastSuccessAt: z.iso.datetime().nullable().describe('How fresh the knowledge of the alias is.'),
+      lastError: z.string().nullable().describe('Why the last look failed.'),
+      degraded: z.string().nullable().describe('What keeps the service from being sure that it serves what it should.'),
+    }),
   })
   .meta({ id: 'Meta' });
 

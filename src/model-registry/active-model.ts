@@ -1,12 +1,19 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { DomainError } from '../common/errors/domain-error.js';
 import type { ServedModel } from './served-model.js';
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** The one reference that serves. */
+/**
+ * The one reference that serves.
+ *
+ * A request takes the reference and starts to score in the same turn of the event loop; a model that was replaced is
+ * freed once the runs it has begun are done. So no request meets a freed model, and no lock is needed.
+ */
 @Injectable()
 export class ActiveModel implements OnApplicationShutdown {
+  private readonly logger = new Logger(ActiveModel.name);
+  private readonly listeners: ((live: ServedModel, replaced: ServedModel | undefined) => void)[] = [];
   private model: ServedModel | undefined;
 
   /** @throws DomainError MODEL_NOT_READY */
@@ -24,8 +31,19 @@ export class ActiveModel implements OnApplicationShutdown {
     return this.model;
   }
 
+  /** Calls the listener at every swap from now on. */
+  onSwap(listener: (live: ServedModel, replaced: ServedModel | undefined) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Swaps the reference; the replaced model is drained and freed in the background. */
   activate(model: ServedModel): void {
+    const replaced = this.model;
     this.model = model;
+    for (const listener of this.listeners) listener(model, replaced);
+    void replaced?.runner.dispose().catch((error: unknown) => {
+      this.logger.error('A replaced model could not be freed', { ...replaced.ref, reason: String(error) });
+    });
   }
 
   /** Runs after the HTTP server has closed, when no request can need the model any more. */

@@ -34,6 +34,7 @@ describe('parseMlmodel', () => {
     const { signatureWidth, metadata, runId } = fixture('no-signature');
     expect({ signatureWidth, runId }).toEqual({ signatureWidth: undefined, runId: undefined });
     expect(metadata).toEqual({
+      allow_signature_change: false,
       threshold: 0.5,
       nullable_features: [],
       feature_ranges: {},
@@ -63,7 +64,7 @@ describe('parseMlmodel', () => {
   describe('refuses, and says how to put it right,', () => {
     it.each<[string, string, RegExp]>([
       ['what is not YAML', '{', /not readable as YAML: save or download the model again/],
-      ['an empty file', '', /document: .+ save the model with mlflow\.onnx/],
+      ['an empty file', '', /not readable as YAML: save or download the model again/],
       ['a document without flavors', 'run_id: abc', /flavors: .+save the model with mlflow\.onnx/],
       ['a model of another flavor', 'flavors: { sklearn: {} }', /no `onnx` flavor: convert the model to ONNX/],
       [

@@ -1,4 +1,4 @@
-import { parse as parseYaml } from 'yaml';
+import { load as parseYaml } from 'js-yaml';
 import { z } from 'zod';
 import { ModelRejectedError } from './model-rejected.error.js';
 
@@ -17,6 +17,8 @@ const metadataSchema = z.object({
   /** Inclusive; null is an unbounded end. */
   feature_ranges: z.record(z.string(), z.tuple([z.number().nullable(), z.number().nullable()])).default({}),
   nullable_features: z.array(z.string()).default([]),
+  /** For a directory that MODEL_URI names by `file:`; a registered version says it by a tag of its own. */
+  allow_signature_change: z.boolean().default(false),
   threshold: probability.default(0.5),
   known_rows: z
     .object({

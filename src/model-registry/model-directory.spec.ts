@@ -95,4 +95,21 @@ describe('manifestDigest', () => {
   ])('changes with the %s of a file', (_what, change) => {
     expect(manifestDigest([{ ...manifest[0]!, ...change }, manifest[1]!])).not.toBe(manifestDigest(manifest));
   });
+
+  it('is what ml/register.py computes: ml/tests/test_manifest.py has the same files and digest', () => {
+    const files: Record<string, string> = {
+      MLmodel: 'flavors: {}\n',
+      'data-1': 'x',
+      'data/empty': '',
+      'data/\u00e9/\uff46': 'y',
+      'data/\u00e9/\u{1d54f}': 'z',
+      'model.onnx': '\u0000\u0001\u0002',
+    };
+    const entries = Object.entries(files).map(([file, content]) => ({
+      path: file,
+      sizeBytes: Buffer.byteLength(content),
+      sha256: createHash('sha256').update(content).digest('hex'),
+    }));
+    expect(manifestDigest(entries)).toBe('6d4ec406c0c7c315b08784427373ff087cc4af62a96afa6d9f20f70590906b7b');
+  });
 });

@@ -1,6 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { InjectMetric, makeGaugeProvider } from '@willsoto/nestjs-prometheus';
-import type { Gauge } from 'prom-client';
+import {
+  InjectMetric,
+  makeCounterProvider,
+  makeGaugeProvider,
+  makeHistogramProvider,
+} from '@willsoto/nestjs-prometheus';
+import type { Counter, Gauge, Histogram } from 'prom-client';
 import type { ServedModel } from './served-model.js';
 
 export const modelMetricProviders = [
@@ -10,6 +15,37 @@ export const modelMetricProviders = [
     labelNames: ['name', 'version', 'alias', 'digest'],
   }),
   makeGaugeProvider({ name: 'model_loaded_timestamp_seconds', help: 'When the live model was loaded, in Unix time.' }),
+  makeCounterProvider({
+    name: 'model_reloads_total',
+    help: 'Attempts to change or confirm what serves, by how they ended. Looks that found nothing new do not count.',
+    labelNames: ['result'],
+  }),
+  makeHistogramProvider({
+    name: 'model_reload_duration_seconds',
+    help: 'Time of such an attempt, download included.',
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  }),
+  makeGaugeProvider({
+    name: 'model_serving_stale',
+    help: '1 when the live model is not known to be what the source names: the last look failed, or that version did.',
+  }),
+  makeGaugeProvider({
+    name: 'model_alias_behind_seconds',
+    help: 'For how long the source has named a version that is not live; 0 while it is, and while a pin holds it off.',
+  }),
+  makeGaugeProvider({
+    name: 'registry_up',
+    help: 'Whether the last look got a usable answer; "no such alias or version" is one.',
+  }),
+  makeGaugeProvider({
+    name: 'registry_alias_info',
+    help: 'The version that the source named at the last successful look; always 1.',
+    labelNames: ['version'],
+  }),
+  makeGaugeProvider({
+    name: 'registry_last_success_timestamp_seconds',
+    help: 'When the registry last said which version to serve, in Unix time.',
+  }),
 ];
 
 @Injectable()
@@ -17,11 +53,46 @@ export class ModelMetrics {
   constructor(
     @InjectMetric('model_info') private readonly info: Gauge,
     @InjectMetric('model_loaded_timestamp_seconds') private readonly loadedTimestamp: Gauge,
+    @InjectMetric('model_reloads_total') private readonly reloads: Counter,
+    @InjectMetric('model_reload_duration_seconds') private readonly reloadDuration: Histogram,
+    @InjectMetric('model_serving_stale') private readonly servingStale: Gauge,
+    @InjectMetric('model_alias_behind_seconds') private readonly aliasBehind: Gauge,
+    @InjectMetric('registry_up') private readonly registryUp: Gauge,
+    @InjectMetric('registry_alias_info') private readonly aliasInfo: Gauge,
+    @InjectMetric('registry_last_success_timestamp_seconds') private readonly lastSuccess: Gauge,
   ) {}
 
   modelActivated({ ref, loadedAt }: ServedModel): void {
     this.info.reset();
     this.info.set({ ...ref, alias: ref.alias ?? '' }, 1);
     this.loadedTimestamp.set(loadedAt.getTime() / 1000);
+  }
+
+  /** Both change with time alone, so they are read when they are scraped. */
+  observeFreshness(read: () => { stale: boolean; behindMs: number }): void {
+    const { servingStale, aliasBehind } = this;
+    Object.assign(servingStale, { collect: () => servingStale.set(read().stale ? 1 : 0) });
+    Object.assign(aliasBehind, { collect: () => aliasBehind.set(read().behindMs / 1000) });
+  }
+
+  reloadEnded(result: string, durationMs: number): void {
+    this.reloads.inc({ result });
+    this.reloadDuration.observe(durationMs / 1000);
+  }
+
+  registryAnswered(namedVersion: string, at: Date): void {
+    this.registryUp.set(1);
+    this.aliasInfo.reset();
+    this.aliasInfo.set({ version: namedVersion }, 1);
+    this.registryLastAnswered(at);
+  }
+
+  registryLastAnswered(at: Date): void {
+    this.lastSuccess.set(at.getTime() / 1000);
+  }
+
+  /** @param answered whether the registry itself is up, and only has no such version */
+  registryFailed(answered: boolean): void {
+    this.registryUp.set(answered ? 1 : 0);
   }
 }

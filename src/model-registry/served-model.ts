@@ -21,6 +21,10 @@ export interface ScoringSpec {
 
 /** A model that was verified, warmed up and tried, and may take traffic. Immutable. */
 export interface ServedModel extends ScoringSpec {
+  /** See ResolvedVersion. */
+  identity: string;
+  /** Whether the registry carried a digest of the files and they matched it. */
+  digestVouched: boolean;
   runId: string | undefined;
   sourceUri: string;
   loadedAt: Date;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectMetric, makeCounterProvider, makeHistogramProvider } from '@willsoto/nestjs-prometheus';
 import type { Counter, Histogram } from 'prom-client';
+import { ActiveModel } from '../model-registry/active-model.js';
 import type { ScoringSpec } from '../model-registry/served-model.js';
 
 export const predictionMetricProviders = [
@@ -28,12 +29,17 @@ export const predictionMetricProviders = [
 
 @Injectable()
 export class PredictionMetrics {
+  private readonly versions = new Set<string>();
+
   constructor(
+    activeModel: ActiveModel,
     @InjectMetric('predictions_total') private readonly predictions: Counter,
     @InjectMetric('prediction_probability') private readonly probability: Histogram,
     @InjectMetric('model_inference_duration_seconds') private readonly inferenceDuration: Histogram,
     @InjectMetric('model_inference_batch_rows') private readonly batchRows: Histogram,
-  ) {}
+  ) {
+    activeModel.onSwap((live, replaced) => this.forgetOthers(live.ref.version, replaced?.ref.version));
+  }
 
   /** One run of the model and the probabilities it gave. */
   scored({ ref, threshold }: ScoringSpec, probabilities: Float32Array, inferenceMs: number): void {
@@ -47,5 +53,15 @@ export class PredictionMetrics {
     if (negatives > 0) this.predictions.inc({ version: ref.version, prediction: '0' }, negatives);
     this.inferenceDuration.observe(inferenceMs / 1000);
     this.batchRows.observe(probabilities.length);
+  }
+
+  /** A service that lives through many versions must not keep a series for each; the last one's may yet be scraped. */
+  private forgetOthers(live: string, replaced: string | undefined): void {
+    for (const version of this.versions) {
+      if (version === live || version === replaced) continue;
+      for (const prediction of ['0', '1']) this.predictions.remove({ version, prediction });
+      this.versions.delete(version);
+    }
+    this.versions.add(live);
   }
 }

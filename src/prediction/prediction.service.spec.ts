@@ -11,8 +11,14 @@ function setUp(model?: ServedModel) {
   const registers = [new Registry()];
   const counter = new Counter({ name: 'predictions', help: '-', labelNames: ['version', 'prediction'], registers });
   const histogram = (name: string) => new Histogram({ name, help: '-', registers });
-  const metrics = new PredictionMetrics(counter, histogram('probability'), histogram('seconds'), histogram('rows'));
   const activeModel = new ActiveModel();
+  const metrics = new PredictionMetrics(
+    activeModel,
+    counter,
+    histogram('probability'),
+    histogram('seconds'),
+    histogram('rows'),
+  );
   if (model) activeModel.activate(model);
   return { activeModel, counter, service: new PredictionService(activeModel, metrics) };
 }

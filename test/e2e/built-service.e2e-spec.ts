@@ -3,6 +3,7 @@ import { predictBatchResponseSchema } from '../../src/prediction/prediction.sche
 import { type BuiltService, startBuiltService } from '../support/built-service.js';
 import { expectedOf, fixtureModel } from '../support/fixture-models.js';
 
+const ADMIN_TOKEN = 'a-token-of-the-tests';
 const { inputs, probabilities } = expectedOf('lightgbm-small');
 
 /** Specs run as CommonJS and production as ES modules, so this proves the build itself. */
@@ -10,7 +11,11 @@ describe('The built service', () => {
   let service: BuiltService;
 
   beforeAll(async () => {
-    service = await startBuiltService({ MODEL_URI: fixtureModel('lightgbm-small') });
+    service = await startBuiltService({
+      MODEL_URI: fixtureModel('lightgbm-small'),
+      ADMIN_TOKEN,
+      MLFLOW_WEBHOOK_SECRET: 'the-secret-of-the-webhook',
+    });
   });
   afterAll(() => service.stop());
 
@@ -53,6 +58,19 @@ describe('The built service', () => {
     const { predictions } = predictBatchResponseSchema.parse(body);
     expect(predictions).toHaveLength(n);
     expect(predictions.at(-1)!.probability).toBeCloseTo(probabilities[0]!, 6);
+  });
+
+  it.each([
+    ['GET', '/admin/model', 200, /"trigger":"startup","result":"swapped"/],
+    ['POST', '/admin/model/reload', 200, /"result":"unchanged"/],
+    ['POST', '/admin/model/rollback', 409, /"code":"NO_PREVIOUS_MODEL"/],
+    ['POST', '/admin/model/unpin', 200, /"result":"unchanged"/],
+    ['POST', '/webhooks/mlflow', 401, /"code":"WEBHOOK_NOT_AUTHENTIC"/],
+  ])('answers %s %s', async (method, path, status, text) => {
+    const headers = { Authorization: `Bearer ${ADMIN_TOKEN}` };
+    const response = await fetch(service.url + path, { method, headers });
+    expect(response.status).toBe(status);
+    expect(await response.text()).toMatch(text);
   });
 
   it('ends with exit code 0 when it is told to', async () => {

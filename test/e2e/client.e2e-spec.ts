@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import createClient, { type Client } from 'openapi-fetch';
 import { z } from 'zod';
+import { adminModelSchema, reloadResponseSchema } from '../../src/admin/admin.schemas.js';
 import { problemSchema } from '../../src/common/errors/problem.js';
 import { metaResponseSchema } from '../../src/meta/meta.schema.js';
 import { predictBatchResponseSchema, predictResponseSchema } from '../../src/prediction/prediction.schemas.js';
@@ -12,6 +13,9 @@ import { startTestApp } from '../support/test-app.js';
 
 const documented = JSON.parse(readFileSync('docs/openapi.json', 'utf8')) as { paths: Record<string, object> };
 
+const ADMIN_TOKEN = 'a-token-of-the-tests';
+const asAdmin = { headers: { Authorization: `Bearer ${ADMIN_TOKEN}` } };
+const unsigned = { 'X-MLflow-Delivery-Id': '1', 'X-MLflow-Timestamp': '1', 'X-MLflow-Signature': 'v1,' };
 const row = { features: [50, 0.5, 1] };
 const healthSchema = z.object({ status: z.literal('ok'), details: z.object() });
 
@@ -34,6 +38,27 @@ const CALLS = {
     call: (client: Client<paths>) => client.GET('/metrics', { parseAs: 'text' }),
     schema: z.string().includes('http_requests_total'),
   },
+  'GET /admin/model': {
+    call: (client: Client<paths>) => client.GET('/admin/model', asAdmin),
+    schema: adminModelSchema,
+  },
+  'POST /admin/model/reload': {
+    call: (client: Client<paths>) => client.POST('/admin/model/reload', asAdmin),
+    schema: reloadResponseSchema,
+  },
+  'POST /admin/model/rollback': {
+    // One version only has served, so there is nothing to go back to.
+    call: (client: Client<paths>) => client.POST('/admin/model/rollback', asAdmin),
+    schema: problemSchema,
+  },
+  'POST /admin/model/unpin': {
+    call: (client: Client<paths>) => client.POST('/admin/model/unpin', asAdmin),
+    schema: reloadResponseSchema,
+  },
+  'POST /webhooks/mlflow': {
+    call: (client: Client<paths>) => client.POST('/webhooks/mlflow', { params: { header: unsigned }, body: {} }),
+    schema: problemSchema,
+  },
   'GET /boom': { call: (client: Client<paths>) => client.GET('/boom'), schema: problemSchema },
 };
 
@@ -42,7 +67,12 @@ describe('A client generated from docs/openapi.json', () => {
   let client: Client<paths>;
 
   beforeAll(async () => {
-    app = await startTestApp({ MODEL_URI: fixtureModel('lightgbm-small'), BOOM_ENABLED: 'true' });
+    app = await startTestApp({
+      MODEL_URI: fixtureModel('lightgbm-small'),
+      BOOM_ENABLED: 'true',
+      ADMIN_TOKEN,
+      MLFLOW_WEBHOOK_SECRET: 'the-secret-of-the-webhook',
+    });
     await app.listen(0, '127.0.0.1');
     client = createClient<paths>({ baseUrl: await app.getUrl() });
   });

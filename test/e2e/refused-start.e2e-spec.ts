@@ -3,24 +3,24 @@ import { describe, expect, it } from '@jest/globals';
 import { type EndedService, runBuiltService } from '../support/built-service.js';
 import { fixtureModel, FIXTURE_MODELS, REFUSED_MODELS, SERVED_MODELS } from '../support/fixture-models.js';
 
-/** Exit code 1 and one line, which a person can act on. */
+const linesOf = (output: string): string[] => output.trimEnd().split('\n');
+
+/** Exit code 1, and in the last line what a person can act on. */
 function messageOfRefusal({ exitCode, output }: EndedService): string {
   expect(exitCode).toBe(1);
-  const lines = output.trimEnd().split('\n');
-  expect(lines).toHaveLength(1);
-  const { level, message, ...rest } = JSON.parse(lines[0]!) as { level: string; message: string };
+  const { level, message, ...rest } = JSON.parse(linesOf(output).at(-1)!) as { level: string; message: string };
   expect(level).toBe('error');
   expect(Object.keys(rest)).toEqual(['pid', 'timestamp']);
   return message;
 }
 
 describe('A model that must not serve', () => {
-  it.each(Object.entries(REFUSED_MODELS))('stops the start with one line: %s', async (name, fault) => {
+  it.each(Object.entries(REFUSED_MODELS))('stops the start, and the last line says why: %s', async (name, fault) => {
     const message = messageOfRefusal(await runBuiltService({ MODEL_URI: fixtureModel(name) }));
     expect(message).toMatch(fault);
   });
 
-  it('stops the start with one line: a directory that is not there', async () => {
+  it('stops the start, and the last line says why: a directory that is not there', async () => {
     const message = messageOfRefusal(await runBuiltService({ MODEL_URI: 'file:no/such/model' }));
     expect(message).toMatch(/Cannot read the model directory .+no\/such\/model \(ENOENT\): check MODEL_URI/);
   });
@@ -39,15 +39,17 @@ describe('An environment variable that is not valid', () => {
     ['PORT', '65536', /<=65535/],
     ['LOG_LEVEL', 'trace', /"error"\|"warn"\|"log"\|"debug"\|"verbose"/],
     ['LOG_FORMAT', 'xml', /"auto"\|"json"\|"text"/],
-    ['MODEL_URI', 'ml/model', /must be file:PATH/],
-    ['MODEL_URI', 'file://otherhost/model', /must be file:PATH/],
+    ['MODEL_URI', 'ml/model', /must be models:.+ or file:PATH/],
+    ['MODEL_URI', 'file://otherhost/model', /must be models:.+ or file:PATH/],
     ['BATCH_WORKERS', '0', />=1/],
     ['BATCH_MAX_PENDING', 'many', /must be a whole number/],
     ['BOOM_ENABLED', 'maybe', /must be true or false/],
     ['SHUTDOWN_DELAY_MS', '-1', /must be a whole number/],
     ['SHUTDOWN_GRACE_MS', '999', />=1000/],
   ])('stops the start with one line: %s=%s', async (name, value, allowed) => {
-    const message = messageOfRefusal(await runBuiltService({ [name]: value }));
+    const ended = await runBuiltService({ [name]: value });
+    expect(linesOf(ended.output)).toHaveLength(1);
+    const message = messageOfRefusal(ended);
     expect(message).toContain(`${name}: `);
     expect(message).toMatch(allowed);
   });

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { constants } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** The built service as an operator runs it: `dist/main.js` in a process of its own, told by its environment alone. */
@@ -21,7 +23,7 @@ export interface EndedService {
 const START_DEADLINE_MS = 20_000;
 
 /**
- * @param env the service's whole environment, beside a free port and logs in JSON
+ * @param env the service's whole environment, beside a free port, logs in JSON and a model cache of its own
  * @throws Error with the logs when the service ends, or says nothing for 20 s, instead of becoming ready
  */
 export async function startBuiltService(env: Record<string, string> = {}): Promise<BuiltService> {
@@ -53,8 +55,9 @@ export async function runBuiltService(env: Record<string, string>): Promise<Ende
 }
 
 function spawnService(env: Record<string, string>) {
+  const cacheDirectory = mkdtempSync(join(tmpdir(), 'credit-default-cache-'));
   const child = spawn(process.execPath, ['dist/main.js'], {
-    env: { HOST: '127.0.0.1', PORT: '0', LOG_FORMAT: 'json', ...env },
+    env: { HOST: '127.0.0.1', PORT: '0', LOG_FORMAT: 'json', MODEL_CACHE_DIR: cacheDirectory, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let written = '';
@@ -63,9 +66,10 @@ function spawnService(env: Record<string, string>) {
   }
   const ended = new Promise<EndedService>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code, signal) =>
-      resolve({ exitCode: code ?? 128 + constants.signals[signal!], output: written }),
-    );
+    child.once('close', (code, signal) => {
+      rmSync(cacheDirectory, { recursive: true });
+      resolve({ exitCode: code ?? 128 + constants.signals[signal!], output: written });
+    });
   });
   return { child, ended, output: () => written };
 }

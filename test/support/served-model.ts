@@ -9,6 +9,8 @@ export const servedModel = (overrides: Partial<ServedModel> = {}): ServedModel =
     { name: 'age_of_account', nullable: true, range: [0, 600] },
   ],
   threshold: 0.5,
+  identity: 'm-7',
+  digestVouched: false,
   runId: undefined,
   sourceUri: 'file:test-model',
   loadedAt: new Date('2026-01-01T00:00:00Z'),

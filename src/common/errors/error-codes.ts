@@ -5,13 +5,20 @@
 export const ERROR_CODES = {
   INVALID_JSON: { status: 400, title: 'The body is not valid JSON' },
   INVALID_REQUEST: { status: 400, title: 'The request does not have the expected shape' },
+  UNAUTHORIZED: { status: 401, title: 'The request carries no valid token' },
+  WEBHOOK_NOT_AUTHENTIC: { status: 401, title: 'The delivery is not authentic' },
   ROUTE_NOT_FOUND: { status: 404, title: 'There is no such route' },
+  VERSION_NOT_FOUND: { status: 404, title: 'The registry has no such alias or version' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'The route does not take this method' },
+  NO_PREVIOUS_MODEL: { status: 409, title: 'There is no version to go back to' },
+  MODEL_REJECTED: { status: 409, title: 'The model version must not serve' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type is not supported' },
   FEATURES_MISMATCH: { status: 422, title: 'The features do not fit the live model' },
+  TOO_MANY_FAILURES: { status: 429, title: 'Too many requests with a wrong token' },
   INTERNAL_ERROR: { status: 500, title: 'The service failed' },
   MODEL_NOT_READY: { status: 503, title: 'No model is live' },
+  REGISTRY_UNAVAILABLE: { status: 503, title: 'The registry or its store did not answer' },
   OVERLOADED: { status: 503, title: 'The service is busy' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

@@ -32,7 +32,9 @@ export function createAdapter(): FastifyAdapter {
   const fastify = adapter.getInstance();
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if (request.routeOptions.config.rawBody) return done(null, body);
+    const { rawBody, optionalBody } = request.routeOptions.config;
+    if (rawBody) return done(null, body);
+    if (optionalBody && body.byteLength === 0) return done(null, undefined);
     try {
       done(null, parseJson(body));
     } catch (error) {

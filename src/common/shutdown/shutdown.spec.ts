@@ -1,7 +1,7 @@
 import { type INestApplication, Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { fastify as createFastify, type FastifyInstance } from 'fastify';
-import { configOf } from '../../../test/support/config.js';
+import { testConfig } from '../../../test/support/test-config.js';
 import { Shutdown } from './shutdown.js';
 
 describe('Shutdown', () => {
@@ -14,7 +14,7 @@ describe('Shutdown', () => {
   beforeEach(async () => {
     fastify = createFastify();
     fastify.get('/', () => 'ok');
-    shutdown = new Shutdown(configOf());
+    shutdown = new Shutdown(testConfig());
     shutdown.observe(fastify);
     await fastify.listen();
   });

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import { Counter, Registry } from 'prom-client';
-import { configOf } from '../../../test/support/config.js';
+import { testConfig } from '../../../test/support/test-config.js';
 import { DomainError } from '../../common/errors/domain-error.js';
 import { BatchAdmission } from './batch-admission.js';
 
@@ -10,7 +10,7 @@ const LARGE = '1000000';
 
 const shed = new Counter({ name: 'shed', help: '-', labelNames: ['reason'], registers: [new Registry()] });
 
-const admissionOf = (limit: string) => new BatchAdmission(configOf({ BATCH_MAX_PENDING: limit }), shed);
+const admissionOf = (limit: string) => new BatchAdmission(testConfig({ BATCH_MAX_PENDING: limit }), shed);
 
 /** One batch that arrives; `refusal` is what the hook said against it, and `close` ends its reply. */
 function arrive(admission: BatchAdmission, contentLength: string | undefined) {

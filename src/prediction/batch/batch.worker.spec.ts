@@ -1,13 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { expectedOf, FIXTURE_MODELS } from '../../../test/support/fixture-models.js';
-import { ModelLoader } from '../../model-registry/model-loader.js';
-import { OnnxModelRunnerFactory } from '../../model-registry/runner/onnx-model-runner.js';
+import { expectedOf } from '../../../test/support/fixture-models.js';
+import { loadFixture } from '../../../test/support/load-fixture.js';
 import type { BatchTask } from './batch-pool.js';
 import answer from './batch.worker.js';
 
 async function taskFor(model: string, body: string): Promise<BatchTask> {
-  const loader = new ModelLoader(new OnnxModelRunnerFactory());
-  const { ref, inputs, threshold, onnx, runner } = await loader.load(`${FIXTURE_MODELS}/${model}`, 'file:test');
+  const { ref, inputs, threshold, onnx, runner } = await loadFixture(model);
   await runner.dispose();
   return { body: Buffer.from(body), spec: { ref, inputs, threshold }, onnx };
 }

@@ -1,0 +1,250 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Injectable, Logger } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { z } from 'zod';
+import type { Env } from '../../config/env.schema.js';
+import { isErrno, withFileLock } from './file-lock.js';
+
+/** Longer than MODEL_DOWNLOAD_TIMEOUT_MS can be. */
+const ABANDONED_AFTER_MS = 2 * 3_600_000;
+
+/** A version as it lies in the cache: enough to serve it again with nothing else at hand. */
+export const cachedVersionSchema = z.object({
+  identity: z.string(),
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  name: z.string(),
+  version: z.string(),
+  alias: z.string().nullable(),
+  runId: z.string().optional(),
+  digestVouched: z.boolean().describe('Whether the registry carried a digest and it matched.'),
+  inputNames: z.array(z.string()),
+});
+export type CachedVersion = z.output<typeof cachedVersionSchema>;
+
+const servedStateSchema = z.object({
+  uri: z.string(),
+  served: cachedVersionSchema,
+  servedAt: z.iso.datetime(),
+  previous: cachedVersionSchema.optional(),
+  pinned: z.boolean().default(false),
+});
+/** What this MODEL_URI served last, so that a restart needs neither registry nor store. */
+export type ServedState = z.output<typeof servedStateSchema>;
+
+const indexEntrySchema = z.object({ identity: z.string(), digest: z.string() });
+
+/**
+ * Model versions on disk, shared by every process that uses the same directory:
+ *
+ *     versions/<digest>/     the files of a version, named by the manifest digest of their bytes
+ *     identities/<sha256>    identity -> digest: which bytes a version had when it was first seen
+ *     served/<sha256>        MODEL_URI -> what it served last, and before, and whether that is pinned
+ *     confirmed/<sha256>     MODEL_URI -> when the source last said what it means (modification time)
+ *     downloads/<uuid>/      in progress
+ *
+ * Everything appears by an atomic rename. What is named under `served/` is never evicted.
+ */
+@Injectable()
+export class ModelCache {
+  private readonly logger = new Logger(ModelCache.name);
+  private readonly root: string;
+  private readonly maxBytes: number;
+
+  constructor(config: ConfigService<Env, true>) {
+    this.root = path.resolve(config.get('MODEL_CACHE_DIR', { infer: true }));
+    this.maxBytes = config.get('MODEL_CACHE_MAX_BYTES', { infer: true });
+  }
+
+  /** @throws Error that names MODEL_CACHE_DIR when the directory cannot be written to */
+  async open(): Promise<void> {
+    try {
+      for (const folder of ['versions', 'identities', 'served', 'confirmed', 'downloads']) {
+        await mkdir(path.join(this.root, folder), { recursive: true });
+      }
+      const probe = path.join(this.root, 'downloads', randomUUID());
+      await writeFile(probe, '');
+      await rm(probe);
+      await this.removeAbandonedDownloads();
+    } catch (cause) {
+      throw new Error(`MODEL_CACHE_DIR ${this.root} is not a writable directory: name one that is.`, { cause });
+    }
+  }
+
+  directoryOf(digest: string): string {
+    return path.join(this.root, 'versions', digest);
+  }
+
+  /** The digest that this identity had when it was first downloaded. */
+  async digestOf(identity: string): Promise<string | undefined> {
+    const entry = await this.readJson(this.identityFile(identity), indexEntrySchema);
+    return entry?.identity === identity ? entry.digest : undefined;
+  }
+
+  async has(digest: string): Promise<boolean> {
+    try {
+      return (await stat(this.directoryOf(digest))).isDirectory();
+    } catch {
+      return false;
+    }
+  }
+
+  /** A fresh directory to download into; it becomes a version by {@link adopt} or goes by {@link discard}. */
+  async createDownload(): Promise<string> {
+    const directory = path.join(this.root, 'downloads', randomUUID());
+    await mkdir(directory);
+    return directory;
+  }
+
+  async discard(download: string): Promise<void> {
+    await rm(download, { recursive: true, force: true });
+  }
+
+  /** Makes a complete download the version `digest` of `identity`. Another process may have been first. */
+  async adopt(download: string, identity: string, digest: string): Promise<void> {
+    await withFileLock(this.lockFile, async () => {
+      try {
+        await rename(download, this.directoryOf(digest));
+      } catch (error) {
+        if (!isErrno(error, 'ENOTEMPTY') && !isErrno(error, 'EEXIST')) throw error;
+        await this.discard(download);
+      }
+      await this.writeJson(this.identityFile(identity), { identity, digest });
+    });
+  }
+
+  /** Removes bytes that turned out not to be what their name says. */
+  async drop(digest: string): Promise<void> {
+    await withFileLock(this.lockFile, () => rm(this.directoryOf(digest), { recursive: true, force: true }));
+  }
+
+  async readState(uri: string): Promise<ServedState | undefined> {
+    const state = await this.readJson(this.servedFile(uri), servedStateSchema);
+    return state?.uri === uri ? state : undefined;
+  }
+
+  /** When the source last said what MODEL_URI means, to any process: how old this cache's knowledge is. */
+  async confirmedAt(uri: string): Promise<Date | undefined> {
+    try {
+      return (await stat(this.confirmedFile(uri))).mtime;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  async confirm(uri: string): Promise<void> {
+    await writeFile(this.confirmedFile(uri), '');
+  }
+
+  /** Records what serves, then evicts the oldest versions that nothing names until the cache fits its bound. */
+  async writeState(state: ServedState): Promise<void> {
+    await withFileLock(this.lockFile, async () => {
+      await this.writeJson(this.servedFile(state.uri), state);
+      const now = new Date();
+      await utimes(this.directoryOf(state.served.digest), now, now);
+      await this.evict();
+    });
+  }
+
+  /** What a process left behind that died in the middle. */
+  private async removeAbandonedDownloads(): Promise<void> {
+    const folder = path.join(this.root, 'downloads');
+    for (const name of await readdir(folder)) {
+      const download = path.join(folder, name);
+      // Those of other processes may end, and be gone, at any moment.
+      const found = await stat(download).catch(() => undefined);
+      if (found && Date.now() - found.mtimeMs > ABANDONED_AFTER_MS) await this.discard(download);
+    }
+  }
+
+  private async evict(): Promise<void> {
+    const versions = await this.versionsByAge();
+    let totalBytes = versions.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    if (totalBytes <= this.maxBytes) return;
+    const needed = await this.neededDigests();
+    for (const { digest, sizeBytes } of versions) {
+      if (totalBytes <= this.maxBytes) return;
+      if (needed.has(digest)) continue;
+      await rm(this.directoryOf(digest), { recursive: true, force: true });
+      totalBytes -= sizeBytes;
+      this.logger.log('Evicted a version from the cache', { digest, sizeBytes });
+    }
+    if (totalBytes > this.maxBytes) {
+      this.logger.warn('The cache is over MODEL_CACHE_MAX_BYTES with what serves and what a rollback would need', {
+        totalBytes,
+        maxBytes: this.maxBytes,
+      });
+    }
+  }
+
+  private async versionsByAge(): Promise<{ digest: string; sizeBytes: number; usedAtMs: number }[]> {
+    const digests = await readdir(path.join(this.root, 'versions'));
+    const versions = await Promise.all(
+      digests.map(async (digest) => {
+        const directory = this.directoryOf(digest);
+        const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+        const sizes = entries
+          .filter((entry) => entry.isFile())
+          .map(async (entry) => (await stat(path.join(entry.parentPath, entry.name))).size);
+        const sizeBytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+        return { digest, sizeBytes, usedAtMs: (await stat(directory)).mtimeMs };
+      }),
+    );
+    return versions.toSorted((a, b) => a.usedAtMs - b.usedAtMs);
+  }
+
+  private async neededDigests(): Promise<Set<string>> {
+    const folder = path.join(this.root, 'served');
+    const states = await Promise.all(
+      (await readdir(folder)).map((name) => this.readJson(path.join(folder, name), servedStateSchema)),
+    );
+    return new Set(
+      states
+        .flatMap((state) => (state ? [state.served.digest, state.previous?.digest] : []))
+        .filter((d) => d !== undefined),
+    );
+  }
+
+  /** A file that cannot be read counts as absent: the cache is only ever a copy of what the registry has. */
+  private async readJson<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
+    let text: string;
+    try {
+      text = await readFile(file, 'utf8');
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch {
+      this.logger.warn('Ignoring a cache file that is not readable', { file: path.basename(file) });
+      return undefined;
+    }
+  }
+
+  private async writeJson(file: string, value: unknown): Promise<void> {
+    const temporary = path.join(this.root, 'downloads', randomUUID());
+    await writeFile(temporary, `${JSON.stringify(value)}\n`, { flush: true });
+    await rename(temporary, file);
+  }
+
+  private identityFile(identity: string): string {
+    return path.join(this.root, 'identities', sha256(identity));
+  }
+
+  private servedFile(uri: string): string {
+    return path.join(this.root, 'served', sha256(uri));
+  }
+
+  private confirmedFile(uri: string): string {
+    return path.join(this.root, 'confirmed', sha256(uri));
+  }
+
+  private get lockFile(): string {
+    return path.join(this.root, 'lock');
+  }
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

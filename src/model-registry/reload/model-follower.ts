@@ -1,0 +1,313 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ActiveModel } from '../active-model.js';
+import { type CachedVersion, ModelCache, type ServedState } from '../cache/model-cache.js';
+import { ModelMetrics } from '../model-metrics.js';
+import { ModelRejectedError } from '../model-rejected.error.js';
+import type { ServedModel } from '../served-model.js';
+import { ModelSource, type ResolvedVersion } from '../source/model-source.js';
+import { FailureMemory } from './failure-memory.js';
+import { RegistryStatus } from './registry-status.js';
+import { ReloadHistory, type ReloadResult, type ReloadTrigger } from './reload-history.js';
+import { VersionPreparer } from './version-preparer.js';
+
+/** What came of a look at the source, or of an operator's action. */
+export type ReloadOutcome =
+  | { result: 'unchanged' | 'held-by-pin' | 'waiting-to-retry'; error?: never }
+  | { result: Extract<ReloadResult, 'swapped' | 'restored' | 'rolled-back' | 'pinned' | 'unpinned'>; error?: never }
+  | { result: 'rejected'; error: ModelRejectedError }
+  | { result: 'unavailable'; error: Error };
+
+/**
+ * Makes the service serve what the source names: looks, prepares, swaps, remembers. One action at a time; looks that
+ * are asked for while another one waits its turn share it.
+ */
+@Injectable()
+export class ModelFollower {
+  private readonly logger = new Logger(ModelFollower.name);
+  private readonly failures = new FailureMemory();
+  private readonly closing = new AbortController();
+  private lastAction: Promise<unknown> = Promise.resolve();
+  private waitingLook: Promise<ReloadOutcome> | undefined;
+  private state: ServedState | undefined;
+
+  constructor(
+    @Inject(ModelSource) private readonly source: ModelSource,
+    private readonly preparer: VersionPreparer,
+    private readonly cache: ModelCache,
+    private readonly activeModel: ActiveModel,
+    private readonly history: ReloadHistory,
+    private readonly status: RegistryStatus,
+    private readonly metrics: ModelMetrics,
+  ) {}
+
+  get servedState(): ServedState | undefined {
+    return this.state;
+  }
+
+  /**
+   * Brings up what the source names; when that cannot be had, what this MODEL_URI served last. A pin goes first.
+   *
+   * @returns the outcome of the look, or of the restoring that took its place
+   */
+  start(): Promise<ReloadOutcome> {
+    return this.exclusively(async () => {
+      await this.cache.open();
+      this.state = await this.cache.readState(this.source.uri);
+      this.status.lastConfirmed(await this.cache.confirmedAt(this.source.uri));
+      this.status.pinned(this.state?.pinned ?? false);
+      if (this.state?.pinned) {
+        const outcome = await this.restore(this.state.served, 'startup', 'restored');
+        if (!outcome.error) return outcome;
+        return this.moveToVersion(this.state.served.version, 'startup');
+      }
+      const looked = await this.lookNow('startup');
+      if (!looked.error || !this.state) return looked;
+      const restored = await this.restore(this.state.served, 'startup', 'restored');
+      return restored.error ? looked : restored;
+    });
+  }
+
+  /** Looks at the source and goes live with what it names, unless that is live, pinned away, or known to fail. */
+  look(trigger: ReloadTrigger): Promise<ReloadOutcome> {
+    this.waitingLook ??= this.exclusively(() => {
+      this.waitingLook = undefined;
+      return this.lookNow(trigger);
+    });
+    return this.waitingLook;
+  }
+
+  /** As {@link look}, and what failed before is tried again at once. */
+  reload(): Promise<ReloadOutcome> {
+    return this.exclusively(() => {
+      this.failures.forget();
+      return this.lookNow('admin');
+    });
+  }
+
+  /** Goes live with a certain version and stays there until {@link unpin}. */
+  pin(version: string): Promise<ReloadOutcome> {
+    return this.exclusively(() => this.moveToVersion(version, 'admin'));
+  }
+
+  /** Goes back to the version that served before, and stays there until {@link unpin}. */
+  rollback(): Promise<ReloadOutcome | undefined> {
+    return this.exclusively(async () => {
+      const previous = this.state?.previous;
+      return previous && (await this.restore(previous, 'admin', 'rolled-back'));
+    });
+  }
+
+  /** Follows the source again, from now on. */
+  unpin(): Promise<ReloadOutcome> {
+    return this.exclusively(async () => {
+      if (!this.state?.pinned) return { result: 'unchanged' };
+      await this.remember({ ...this.state, pinned: false });
+      this.record('admin', 'unpinned', performance.now(), { version: this.state.served.version });
+      const looked = await this.lookNow('admin');
+      return looked.error ? looked : { result: 'unpinned' };
+    });
+  }
+
+  /** Ends what is under way; nothing is begun afterwards. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.lastAction.catch(() => undefined);
+  }
+
+  private exclusively<T>(action: () => Promise<T>): Promise<T> {
+    const outcome = this.lastAction.then(() => {
+      this.closing.signal.throwIfAborted();
+      return action();
+    });
+    this.lastAction = outcome.catch(() => undefined);
+    return outcome;
+  }
+
+  private async lookNow(trigger: ReloadTrigger): Promise<ReloadOutcome> {
+    const startedAt = performance.now();
+    let resolved: ResolvedVersion;
+    try {
+      resolved = await this.source.resolve(this.closing.signal);
+    } catch (error) {
+      return this.lookFailed(asError(error), trigger, startedAt);
+    }
+    if (this.status.lookSucceeded(resolved)) {
+      this.record(trigger, 'recovered', startedAt, { version: resolved.version });
+    }
+    await this.writeDown(() => this.cache.confirm(this.source.uri));
+    if (this.isLive(resolved)) {
+      this.failures.forget();
+      this.status.inStep();
+      return { result: 'unchanged' };
+    }
+    if (this.state?.pinned) {
+      return this.activeModel.peek()
+        ? { result: 'held-by-pin' }
+        : this.moveToVersion(this.state.served.version, trigger);
+    }
+    this.status.behind();
+    if (this.failures.blocks(resolved.identity, Date.now())) return { result: 'waiting-to-retry' };
+    return this.moveTo(resolved, trigger, { result: 'swapped', startedAt });
+  }
+
+  /** Two registered versions can share one logged model, and so the identity; answers must name the right one. */
+  private isLive({ identity, version }: ResolvedVersion): boolean {
+    const live = this.activeModel.peek();
+    return live?.identity === identity && live.ref.version === version;
+  }
+
+  private lookFailed(error: Error, trigger: ReloadTrigger, startedAt: number): ReloadOutcome {
+    if (this.status.lookFailed(error)) this.record(trigger, resultOf(error), startedAt, { error });
+    return failed(error);
+  }
+
+  private async moveToVersion(version: string, trigger: ReloadTrigger): Promise<ReloadOutcome> {
+    const startedAt = performance.now();
+    let resolved: ResolvedVersion;
+    try {
+      resolved = await this.source.resolveVersion(version, this.closing.signal);
+    } catch (error) {
+      this.record(trigger, resultOf(error), startedAt, { version, error: asError(error) });
+      return failed(asError(error));
+    }
+    if (this.state && this.isLive(resolved)) {
+      await this.remember({ ...this.state, pinned: true });
+      this.record(trigger, 'pinned', startedAt, { version });
+      return { result: 'pinned' };
+    }
+    return this.moveTo(resolved, trigger, { result: 'pinned', startedAt });
+  }
+
+  private async moveTo(
+    resolved: ResolvedVersion,
+    trigger: ReloadTrigger,
+    { result, startedAt }: { result: 'swapped' | 'pinned'; startedAt: number },
+  ): Promise<ReloadOutcome> {
+    const { version } = resolved;
+    this.status.preparing(version);
+    try {
+      const model = await this.preparer.prepare(resolved, this.source.uri, this.closing.signal);
+      await this.refuseOtherInputs(model, resolved);
+      await this.goLive(model, { pinned: result === 'pinned' });
+      this.failures.forget();
+      this.status.inStep();
+      this.record(trigger, result, startedAt, { version });
+      return { result };
+    } catch (error) {
+      // Told to the operator who asked for it by name; what the source names has not failed.
+      const isOperatorsPin = trigger === 'admin' && result === 'pinned';
+      if (!isOperatorsPin)
+        this.status.versionFailed(this.failures.remember(resolved.identity, asError(error), Date.now()));
+      this.record(trigger, resultOf(error), startedAt, { version, error: asError(error) });
+      return failed(asError(error));
+    } finally {
+      this.status.preparing(undefined);
+    }
+  }
+
+  private async restore(
+    cached: CachedVersion,
+    trigger: ReloadTrigger,
+    result: 'restored' | 'rolled-back',
+  ): Promise<ReloadOutcome> {
+    const startedAt = performance.now();
+    const { version } = cached;
+    try {
+      const model = await this.preparer.restore(cached, this.source.uri);
+      await this.goLive(model, { pinned: result === 'rolled-back' || (this.state?.pinned ?? false) });
+      this.record(trigger, result, startedAt, { version });
+      return { result };
+    } catch (error) {
+      this.record(trigger, resultOf(error), startedAt, { version, error: asError(error) });
+      return failed(asError(error));
+    }
+  }
+
+  /** Other inputs than the live model's (at start: than the last served one's) would break every client at once. */
+  private async refuseOtherInputs(model: ServedModel, { allowSignatureChange }: ResolvedVersion): Promise<void> {
+    const expected = this.activeModel.peek()?.inputs.map(({ name }) => name) ?? this.state?.served.inputNames;
+    const given = model.inputs.map(({ name }) => name);
+    if (allowSignatureChange || !expected || expected.join('\n') === given.join('\n')) return;
+    await model.runner.dispose();
+    throw new ModelRejectedError(
+      `The version takes other inputs than the live model (${given.join(', ')} instead of ${expected.join(', ')}). ` +
+        'If clients are ready for that, set the tag allow_signature_change=true on the model version ' +
+        '(for a file: directory, allow_signature_change: true under metadata in MLmodel).',
+    );
+  }
+
+  private async goLive(model: ServedModel, { pinned }: { pinned: boolean }): Promise<void> {
+    const served = cachedVersion(model);
+    const before = this.state?.served;
+    const previous = before && before.version !== served.version ? before : this.state?.previous;
+    this.activeModel.activate(model);
+    this.metrics.modelActivated(model);
+    await this.remember({
+      uri: this.source.uri,
+      served,
+      servedAt: model.loadedAt.toISOString(),
+      ...(previous && { previous }),
+      pinned,
+    });
+    this.logger.log('Model is live', { ...model.ref, inputs: model.inputs.length, pinned });
+  }
+
+  private async remember(state: ServedState): Promise<void> {
+    this.state = state;
+    this.status.pinned(state.pinned);
+    await this.writeDown(() => this.cache.writeState(state));
+  }
+
+  /** What serves goes on serving even when it cannot be written down; then a restart would know less. */
+  private async writeDown(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+      this.status.cacheFailed(undefined);
+    } catch (error) {
+      const reason = asError(error).message;
+      if (this.status.cacheFailed(reason)) {
+        this.logger.error('MODEL_CACHE_DIR cannot be written to; a restart would come up on an older version', {
+          reason,
+        });
+      }
+    }
+  }
+
+  /** Every attempt that changed something, or should have, leaves an event, a metric and a log line. */
+  private record(
+    trigger: ReloadTrigger,
+    result: ReloadResult,
+    startedAt: number,
+    { version, error }: { version?: string; error?: Error },
+  ): void {
+    // What a shutdown cuts short has not failed.
+    if (error && this.closing.signal.aborted) return;
+    const durationMs = Math.round(performance.now() - startedAt);
+    const retryable = error && !(error instanceof ModelRejectedError);
+    const event = { trigger, result, version, retryable, reason: error?.message, durationMs };
+    this.history.record({ at: new Date(), ...event });
+    this.metrics.reloadEnded(result, durationMs);
+    const serving = this.activeModel.peek()?.ref.version ?? 'no version';
+    if (error) this.logger.error('A reload failed', { ...event, serving });
+    else this.logger.log('A reload ended', event);
+  }
+}
+
+const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
+
+const resultOf = (error: unknown): 'rejected' | 'unavailable' =>
+  error instanceof ModelRejectedError ? 'rejected' : 'unavailable';
+
+const failed = (error: Error): ReloadOutcome =>
+  error instanceof ModelRejectedError ? { result: 'rejected', error } : { result: 'unavailable', error };
+
+const cachedVersion = ({ ref, identity, runId, digestVouched, inputs }: ServedModel): CachedVersion => ({
+  identity,
+  digest: ref.digest,
+  name: ref.name,
+  version: ref.version,
+  alias: ref.alias,
+  ...(runId !== undefined && { runId }),
+  digestVouched,
+  inputNames: inputs.map(({ name }) => name),
+});

@@ -1,0 +1,121 @@
+import { type FSWatcher, watch } from 'node:fs';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { Env } from '../../config/env.schema.js';
+import { ActiveModel } from '../active-model.js';
+import { ModelSource } from '../source/model-source.js';
+import { ModelFollower } from './model-follower.js';
+import { RegistryStatus } from './registry-status.js';
+import type { ReloadTrigger } from './reload-history.js';
+
+/** Polls of many replicas must not arrive together: each waits between 0.9 and 1.1 of the interval. */
+const JITTER = 0.1;
+/** Without a model every second counts, but a registry that is down must not be stormed. */
+const FIRST_RETRY_MS = 1000;
+/** A directory is written file by file: it is looked at once it has been quiet for this long. */
+const FILE_QUIET_MS = 200;
+/** A webhook makes the next look sooner, but never more often than this. */
+const MIN_NUDGE_INTERVAL_MS = 200;
+
+/** Decides when to look at the source: at start, at intervals, when told to, and when watched files change. */
+@Injectable()
+export class SourceWatcher implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(SourceWatcher.name);
+  private readonly pollIntervalMs: number;
+  private retries = 0;
+  private pollTimer: NodeJS.Timeout | undefined;
+  private nudgeTimer: NodeJS.Timeout | undefined;
+  private quietTimer: NodeJS.Timeout | undefined;
+  private lastNudgeAt = -Infinity;
+  private files: FSWatcher | undefined;
+  private closed = false;
+
+  constructor(
+    @Inject(ModelSource) private readonly source: ModelSource,
+    private readonly follower: ModelFollower,
+    private readonly activeModel: ActiveModel,
+    private readonly status: RegistryStatus,
+    config: ConfigService<Env, true>,
+  ) {
+    this.pollIntervalMs = config.get('MODEL_POLL_INTERVAL_MS', { infer: true });
+  }
+
+  /**
+   * Loads the model before the service listens. A local directory that must not serve stops the start, since nothing
+   * but a person can put it right; a registry that is away does not, since it comes back.
+   */
+  async onModuleInit(): Promise<void> {
+    const { error } = await this.follower.start();
+    if (error && this.source.watchedDirectory !== undefined) throw error;
+    if (error) this.logger.warn('Starting without a model; not ready until one is live', { reason: error.message });
+  }
+
+  onApplicationBootstrap(): void {
+    this.watchFiles();
+    this.scheduleNextLook();
+  }
+
+  /** Makes the next look immediate. Any number of nudges lead to one look, or to one more when one is under way. */
+  nudge(trigger: ReloadTrigger): void {
+    if (this.nudgeTimer || this.closed) return;
+    const waitMs = Math.max(0, this.lastNudgeAt + MIN_NUDGE_INTERVAL_MS - performance.now());
+    this.nudgeTimer = setTimeout(() => {
+      this.nudgeTimer = undefined;
+      this.lastNudgeAt = performance.now();
+      void this.look(trigger);
+    }, waitMs);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.pollTimer);
+    clearTimeout(this.nudgeTimer);
+    clearTimeout(this.quietTimer);
+    this.files?.close();
+    await this.follower.close();
+  }
+
+  private scheduleNextLook(): void {
+    const live = this.activeModel.peek() !== undefined;
+    const settled = live && !this.source.canMove && !this.status.isStale;
+    if (this.closed || settled) return;
+    if (live) this.retries = 0;
+    const intervalMs = live ? this.pollIntervalMs : Math.min(this.pollIntervalMs, FIRST_RETRY_MS * 2 ** this.retries++);
+    const waitMs = intervalMs * (1 + JITTER * (2 * Math.random() - 1));
+    this.pollTimer = setTimeout(() => void this.look('poll').then(() => this.scheduleNextLook()), waitMs);
+  }
+
+  /** Failures of a look are recorded by the follower; what is caught here is a fault of our own. */
+  private async look(trigger: ReloadTrigger): Promise<void> {
+    try {
+      await this.follower.look(trigger);
+    } catch (error) {
+      if (!this.closed) this.logger.error('A look at the source failed', { reason: String(error) });
+    }
+  }
+
+  private filesChanged(): void {
+    clearTimeout(this.quietTimer);
+    this.quietTimer = setTimeout(() => this.nudge('file-change'), FILE_QUIET_MS);
+  }
+
+  private watchFiles(): void {
+    const directory = this.source.watchedDirectory;
+    if (directory === undefined) return;
+    try {
+      this.files = watch(directory, { recursive: true }, () => this.filesChanged());
+      this.files.on('error', (error) =>
+        this.logger.warn('Files are no longer watched, only polled', { reason: error.message }),
+      );
+    } catch (error) {
+      this.logger.warn('The model directory cannot be watched, only polled', { reason: String(error) });
+    }
+  }
+}

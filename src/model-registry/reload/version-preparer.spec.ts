@@ -1,0 +1,134 @@
+import { appendFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { FakeModelSource } from '../../../test/fakes/fake-model-source.js';
+import { type RegistryProcess, registryLauncher } from '../../../test/support/registry-process.js';
+import { readModelDirectory } from '../model-directory.js';
+import { ModelRejectedError } from '../model-rejected.error.js';
+import type { ServedModel } from '../served-model.js';
+import type { ResolvedVersion } from '../source/model-source.js';
+
+const signal = new AbortController().signal;
+
+const digestOf = async (model: string) => (await readModelDirectory(model)).digest;
+
+async function expectRefusal(attempt: Promise<unknown>, reason: RegExp) {
+  await expect(attempt).rejects.toThrow(reason);
+  await expect(attempt).rejects.toBeInstanceOf(ModelRejectedError);
+}
+
+describe('VersionPreparer', () => {
+  const launcher = registryLauncher();
+  let source: FakeModelSource;
+  let directory: string;
+  let process: RegistryProcess;
+
+  async function start(env: Record<string, string> = {}) {
+    process = await launcher.start(source, { MODEL_CACHE_DIR: launcher.temporaryDirectory(), ...env });
+    await process.cache.open();
+  }
+
+  /** Prepares version 1, and frees it: what is asserted is how it came about. */
+  async function prepare(changes: Partial<ResolvedVersion> = {}): Promise<ServedModel> {
+    source.register('1', directory, changes);
+    source.moveAlias('1');
+    const model = await process.preparer.prepare(await source.resolve(signal), source.uri, signal);
+    await model.runner.dispose();
+    return model;
+  }
+
+  const restore = async ({ ref, identity, digestVouched }: ServedModel) => {
+    const cached = { ...ref, identity, digestVouched, inputNames: [] };
+    const model = await process.preparer.restore(cached, source.uri);
+    await model.runner.dispose();
+    return model;
+  };
+
+  beforeEach(async () => {
+    source = new FakeModelSource();
+    directory = await launcher.model();
+    await start();
+  });
+
+  it('gives a model that knows where it came from, and leaves its files in the cache', async () => {
+    const digest = await digestOf(directory);
+    expect(await prepare({ runId: 'run-1' })).toMatchObject({
+      ref: { name: 'credit-default-model', version: '1', alias: 'production', digest },
+      identity: 'm-1',
+      runId: 'run-1',
+      digestVouched: false,
+      sourceUri: source.uri,
+    });
+    expect(await digestOf(process.cache.directoryOf(digest))).toBe(digest);
+  });
+
+  it('takes a version that it has seen from the cache', async () => {
+    await prepare();
+    rmSync(directory, { recursive: true });
+    await expect(prepare()).resolves.toMatchObject({ ref: { version: '1' } });
+  });
+
+  it('downloads a version again whose cached files are damaged', async () => {
+    const { ref } = await prepare();
+    appendFileSync(path.join(process.cache.directoryOf(ref.digest), 'MLmodel'), '# damage\n');
+    await expect(prepare()).resolves.toMatchObject({ ref });
+    expect(await digestOf(process.cache.directoryOf(ref.digest))).toBe(ref.digest);
+  });
+
+  it('downloads a version again whose cached files are gone', async () => {
+    const { ref } = await prepare();
+    await process.cache.drop(ref.digest);
+    await expect(prepare()).resolves.toMatchObject({ ref });
+  });
+
+  it('refuses other bytes under an identity that it has seen', async () => {
+    const { ref } = await prepare();
+    await process.cache.drop(ref.digest);
+    directory = await launcher.model();
+    await expectRefusal(prepare(), /not those it had when it was first seen/);
+  });
+
+  it('leaves no download behind, whether it succeeds or fails', async () => {
+    const cacheDirectory = launcher.temporaryDirectory();
+    await start({ MODEL_CACHE_DIR: cacheDirectory });
+    await prepare();
+    writeFileSync(path.join(directory, 'MLmodel'), '{');
+    await expectRefusal(prepare({ identity: 'm-2' }), /not readable as YAML/);
+    expect(readdirSync(path.join(cacheDirectory, 'downloads'))).toEqual([]);
+  });
+
+  it('says that the registry vouched for the bytes when the tag fits them', async () => {
+    expect(await prepare({ expectedDigest: await digestOf(directory) })).toMatchObject({ digestVouched: true });
+  });
+
+  it('refuses bytes that are not those of the tag, downloaded or cached', async () => {
+    const expectedDigest = '0'.repeat(64);
+    await expectRefusal(prepare({ expectedDigest }), /not the one in the version's sha256 tag/);
+    await prepare();
+    await expectRefusal(prepare({ expectedDigest }), /not the one in the version's sha256 tag/);
+  });
+
+  it('with MODEL_REQUIRE_DIGEST refuses a version without a tag, and takes one whose tag fits', async () => {
+    await start({ MODEL_REQUIRE_DIGEST: 'true' });
+    await expectRefusal(prepare(), /has no sha256 tag, which MODEL_REQUIRE_DIGEST asks for/);
+    await expect(prepare({ expectedDigest: await digestOf(directory) })).resolves.toMatchObject({
+      digestVouched: true,
+    });
+  });
+
+  describe('restoring', () => {
+    it('needs the cache alone', async () => {
+      const prepared = await prepare({ expectedDigest: await digestOf(directory) });
+      rmSync(directory, { recursive: true });
+      expect(await restore(prepared)).toMatchObject({ ref: prepared.ref, identity: 'm-1', digestVouched: true });
+    });
+
+    it('refuses files that are damaged or gone', async () => {
+      const prepared = await prepare();
+      appendFileSync(path.join(process.cache.directoryOf(prepared.ref.digest), 'MLmodel'), '# damage\n');
+      await expectRefusal(restore(prepared), /cached files are damaged/);
+      await process.cache.drop(prepared.ref.digest);
+      await expectRefusal(restore(prepared), /no longer in the cache: pin the version/);
+    });
+  });
+});

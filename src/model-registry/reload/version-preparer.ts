@@ -1,0 +1,116 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { Env } from '../../config/env.schema.js';
+import { ArtifactStores } from '../artifacts/artifact-stores.js';
+import { type CachedVersion, ModelCache } from '../cache/model-cache.js';
+import { type ModelFiles, readModelDirectory } from '../model-directory.js';
+import { ModelLoader } from '../model-loader.js';
+import { ModelRejectedError } from '../model-rejected.error.js';
+import type { ServedModel } from '../served-model.js';
+import type { ResolvedVersion } from '../source/model-source.js';
+
+/** Brings a version from the registry, or from the cache, to where it may serve. It changes nothing that serves. */
+@Injectable()
+export class VersionPreparer {
+  private readonly logger = new Logger(VersionPreparer.name);
+  private readonly requireDigest: boolean;
+
+  constructor(
+    private readonly cache: ModelCache,
+    private readonly stores: ArtifactStores,
+    private readonly loader: ModelLoader,
+    config: ConfigService<Env, true>,
+  ) {
+    this.requireDigest = config.get('MODEL_REQUIRE_DIGEST', { infer: true });
+  }
+
+  /**
+   * Download (unless cached), verify, create the session, warm up, try the known rows.
+   *
+   * @throws ModelRejectedError when the version must not serve; RegistryError when it could not be had
+   */
+  async prepare(version: ResolvedVersion, sourceUri: string, signal: AbortSignal): Promise<ServedModel> {
+    if (version.expectedDigest === undefined && this.requireDigest) {
+      throw new ModelRejectedError(
+        'The model version has no sha256 tag, which MODEL_REQUIRE_DIGEST asks for: register it with ml/register.py.',
+      );
+    }
+    const files = (await this.fromCache(version)) ?? (await this.download(version, signal));
+    return this.loader.load(files, {
+      ref: { name: version.name, version: version.version, alias: version.alias },
+      identity: version.identity,
+      runId: version.runId,
+      digestVouched: version.expectedDigest !== undefined,
+      sourceUri,
+    });
+  }
+
+  /**
+   * Prepares a version with nothing but the cache.
+   *
+   * @throws ModelRejectedError when its files are gone or damaged
+   */
+  async restore(version: CachedVersion, sourceUri: string): Promise<ServedModel> {
+    if (!(await this.cache.has(version.digest))) {
+      throw new ModelRejectedError(
+        `The files of version ${version.version} are no longer in the cache: pin the version by ` +
+          'POST /admin/model/reload, which downloads them again.',
+      );
+    }
+    const files = await readModelDirectory(this.cache.directoryOf(version.digest));
+    if (files.digest !== version.digest) {
+      throw new ModelRejectedError('The cached files are damaged: their digest is not the one they were stored under.');
+    }
+    return this.loader.load(files, {
+      ref: { name: version.name, version: version.version, alias: version.alias },
+      identity: version.identity,
+      runId: version.runId,
+      digestVouched: version.digestVouched,
+      sourceUri,
+    });
+  }
+
+  private async fromCache(version: ResolvedVersion): Promise<ModelFiles | undefined> {
+    const digest = await this.cache.digestOf(version.identity);
+    if (digest === undefined || !(await this.cache.has(digest))) return undefined;
+    const files = await readModelDirectory(this.cache.directoryOf(digest)).catch(() => undefined);
+    if (files?.digest === digest) {
+      this.assertVouched(version, digest);
+      return files;
+    }
+    this.logger.warn('Cached files are damaged; downloading them again', { version: version.version, digest });
+    await this.cache.drop(digest);
+    return undefined;
+  }
+
+  private async download(version: ResolvedVersion, signal: AbortSignal): Promise<ModelFiles> {
+    const directory = await this.cache.createDownload();
+    try {
+      await this.stores.download(version.artifactUri, directory, signal);
+      const files = await readModelDirectory(directory);
+      this.assertVouched(version, files.digest);
+      const known = await this.cache.digestOf(version.identity);
+      if (known !== undefined && known !== files.digest) {
+        throw new ModelRejectedError(
+          'The files of this version are not those it had when it was first seen: ' +
+            'somebody changed them in the artifact store. Register a new version instead.',
+        );
+      }
+      await this.cache.adopt(directory, version.identity, files.digest);
+      return files;
+    } finally {
+      await this.cache.discard(directory);
+    }
+  }
+
+  private assertVouched({ expectedDigest, version }: ResolvedVersion, digest: string): void {
+    if (expectedDigest === undefined) {
+      this.logger.warn('The model version has no sha256 tag: its bytes cannot be checked', { version, digest });
+    } else if (expectedDigest !== digest) {
+      throw new ModelRejectedError(
+        "The files' digest is not the one in the version's sha256 tag: they were damaged or changed since they " +
+          'were registered. Upload them again or register a new version.',
+      );
+    }
+  }
+}
