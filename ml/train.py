@@ -1,4 +1,4 @@
-"""Trains the credit default model and writes it as an MLflow model directory."""
+"""Trains the credit default model, writes it as an MLflow model directory and registers it if there is an MLflow."""
 
 import argparse
 import logging
@@ -8,8 +8,12 @@ from pathlib import Path
 
 from credit_default import data, export, features, metadata, metrics, model_directory, training, tuning
 from credit_default.data import Dataset
+from credit_default.evaluation import measurement
 from credit_default.export import ParityError
 from credit_default.model_directory import OutputDirectoryError
+from credit_default.registry import runs
+from credit_default.registry.errors import RegistryError, is_configured
+from credit_default.registry.versions import Versions, promotion_command
 from credit_default.training import BarMissedError
 from credit_default.uci_table import DataError
 
@@ -25,9 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
         dataset = data.load(options.data) if options.data else data.download(HERE / "data")
         if options.tune:
             tune(dataset)
+        elif is_configured():
+            train_and_register(dataset, options.out)
         else:
             train(dataset, options.out)
-    except (DataError, ParityError, BarMissedError, OutputDirectoryError) as error:
+    except (DataError, ParityError, BarMissedError, OutputDirectoryError, RegistryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -72,6 +78,19 @@ def train(dataset: Dataset, out: Path) -> None:
     print(f"Wrote {out} in {time.monotonic() - started:.0f} s.")
 
 
+def train_and_register(dataset: Dataset, out: Path) -> None:
+    """Does the same within a run of MLflow, logs how the model was made and measured, and registers it."""
+    with runs.start("train") as run_id:
+        train(dataset, out)
+        model = model_directory.load(out)
+        runs.log_training(run_id, training.FIXED | training.MONOTONE | training.TUNED, model.metadata)
+        evaluation = measurement.measure(model, dataset, progress=_log.info)
+        runs.log_evaluation(run_id, model, dataset, evaluation)
+        version = Versions(model.metadata["name"]).register(out, run_id)
+    print(f"Registered it as version {version.version} of {version.name}.")
+    print(f"Next: {promotion_command(version)}")
+
+
 def tune(dataset: Dataset) -> None:
     """Prints the parameters that a search on the development rows finds best."""
     development = dataset.development()
@@ -82,7 +101,11 @@ def tune(dataset: Dataset) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="With MLFLOW_TRACKING_URI set, the run is logged to that MLflow server and the model registered in it. "
+        "Should that fail once the model is written, ml/register.py registers it without training again.",
+    )
     parser.add_argument(
         "--data",
         type=Path,

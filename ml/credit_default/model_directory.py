@@ -33,14 +33,19 @@ class SavedModel:
     """A model read back from its directory.
 
     Attributes:
-        proto: takes float32 [N, 10], as `export.score` does.
+        proto: takes float32 [N, d], as `export.score` does; d is 10 for what `load` returns.
         sha256: hex digest of model.onnx.
-        metadata: what `metadata.describe` made.
+        metadata: what `metadata.describe` made; may lack any of it in what `read` returns.
     """
 
     proto: onnx.ModelProto
     sha256: str
     metadata: dict[str, Any]
+
+    @property
+    def input_names(self) -> list[str] | None:
+        """What each input is called, in the model's order; None when the model does not say."""
+        return self.metadata.get("feature_names")
 
     @property
     def threshold(self) -> float:
@@ -76,11 +81,23 @@ def load(directory: Path) -> SavedModel:
     Raises:
         UnusableModelError: there is no model, or it takes other inputs than `features` computes.
     """
+    model = read(directory)
+    if model.input_names != list(NAMES):
+        raise UnusableModelError(f"{directory} takes other inputs than ml/train.py trains on. Train it anew.")
+    return model
+
+
+def read(directory: Path) -> SavedModel:
+    """Reads a model of any inputs.
+
+    Raises:
+        UnusableModelError: there is no ONNX model.
+    """
     if not (directory / "MLmodel").is_file():
         raise UnusableModelError(f"{directory} holds no model. Write one with ml/train.py --out {directory}.")
+    if not (directory / "model.onnx").is_file():
+        raise UnusableModelError(f"{directory} holds a model, but no model.onnx. Save it with mlflow.onnx.")
     metadata = Model.load(str(directory)).metadata or {}
-    if metadata.get("feature_names") != list(NAMES):
-        raise UnusableModelError(f"{directory} takes other inputs than ml/train.py trains on. Train it anew.")
     content = (directory / "model.onnx").read_bytes()
     return SavedModel(onnx.load_from_string(content), hashlib.sha256(content).hexdigest(), metadata)
 

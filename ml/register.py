@@ -1,0 +1,91 @@
+"""Registers a model directory in MLflow as a new version, and can make it the first one that is live."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from mlflow.entities.model_registry import ModelVersion
+
+from credit_default import model_directory
+from credit_default.metadata import MODEL_NAME
+from credit_default.model_directory import SavedModel, UnusableModelError
+from credit_default.registry import manifest, runs
+from credit_default.registry.errors import RegistryError, check_configured
+from credit_default.registry.versions import PRODUCTION, Versions, promotion_command
+
+HERE = Path(__file__).resolve().parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    try:
+        check_configured()
+        model = model_directory.read(options.directory)
+        versions = Versions(options.name or model.metadata.get("name", MODEL_NAME))
+        version = register(versions, options.directory, model)
+        if options.alias:
+            point_if_unused(versions, options.alias, version)
+        else:
+            print(f"Next: {promotion_command(version)}")
+    except (UnusableModelError, RegistryError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def register(versions: Versions, directory: Path, model: SavedModel) -> ModelVersion:
+    """The version that holds these files: the one there is, else a new one."""
+    digest = manifest.digest(directory)
+    present = versions.of_digest(digest)
+    if present:
+        print(f"{directory} is already version {present.version} of {versions.name}.")
+        return present
+    with runs.start("register") as run_id:
+        runs.log_training(run_id, {}, model.metadata)
+        version = versions.register(directory, run_id)
+    print(f"Registered {directory} as version {version.version} of {versions.name}, SHA-256 {digest}.")
+    return version
+
+
+def point_if_unused(versions: Versions, alias: str, version: ModelVersion) -> None:
+    """Points the alias at the version unless it points anywhere already: then moving it takes a comparison."""
+    holder = versions.at_alias(alias)
+    if holder is None:
+        versions.move_alias(alias, version, expected=None)
+        print(f"{alias} is version {version.version}.")
+    elif holder.version == version.version:
+        print(f"{alias} is version {version.version} already.")
+    else:
+        print(f"{alias} stays at version {holder.version}. To move it: {promotion_command(version)}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="The MLflow server is the one that MLFLOW_TRACKING_URI names. "
+        "Files that are registered already are not registered again.",
+    )
+    parser.add_argument(
+        "directory",
+        nargs="?",
+        type=Path,
+        metavar="DIR",
+        default=HERE / "model",
+        help="an MLflow ONNX model directory (default: ml/model)",
+    )
+    parser.add_argument(
+        "--name",
+        help=f"the registered model to add the version to (default: what the model's metadata says, else {MODEL_NAME})",
+    )
+    parser.add_argument(
+        "--alias",
+        help=f"point this alias, such as {PRODUCTION}, at the version if it points at none yet",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
