@@ -69,7 +69,7 @@ describe('a pin', () => {
     const service = await start();
     const bad = await scene.lab.register('test/fixtures/models/known-rows-off');
     expect(await service.pin('99')).toMatchObject({
-      status: 503,
+      status: 404,
       body: { detail: expect.stringContaining('version 99') },
     });
     expect(await service.pin(bad.version)).toMatchObject({

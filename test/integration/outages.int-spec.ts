@@ -71,8 +71,9 @@ describe.each(SERVERS)('while $name', ({ mode, variable, label }) => {
       await expectUnavailable(service, label);
       await proxy.setMode({ kind: 'pass' });
       await serves(service, version);
-      const { registry } = await service.adminModel();
-      expect(registry).toMatchObject({ lastError: null, failure: null });
+      await eventually(async () =>
+        expect(await service.adminModel()).toMatchObject({ registry: { lastError: null, failure: null } }),
+      );
     },
   );
 
