@@ -72,3 +72,18 @@ test-node: .make/build
 
 test-python: ml/.venv/.stamp
 	$(python) -m pytest ml
+
+.PHONY: test-integration
+test-integration: .make/build ml/.venv/.stamp ## Tests against the MLflow and MinIO that the environment names (DATA=FILE as well)
+	npm run --silent test:integration
+	DATA=$(DATA) $(python) -m pytest ml -m integration
+
+.PHONY: register promote webhook
+register: ml/.venv/.stamp ## Register a model directory in MLflow (DIR=ml/model; ALIAS=production fills an alias without a version)
+	$(python) ml/register.py $(DIR) $(if $(ALIAS),--alias $(ALIAS))
+
+promote: ml/.venv/.stamp ## Move the alias to the newest version, or VERSION, if it holds against the champion (DATA=FILE)
+	$(python) ml/evaluate.py --promote $(data_option) $(if $(VERSION),--version $(VERSION)) $(if $(HOLDOUT),--holdout $(HOLDOUT))
+
+webhook: ml/.venv/.stamp ## Have MLflow tell a service of moves (URL=http://host:8000/webhooks/mlflow, MLFLOW_WEBHOOK_SECRET)
+	$(python) ml/webhook.py --url $(URL) $(if $(TEST),--test)
