@@ -5,7 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
-from credit_default import data, model_directory
+from credit_default import data, data_option, model_directory
 from credit_default.data import Dataset
 from credit_default.evaluation import documents, measurement
 from credit_default.evaluation.measurement import HoldoutMismatchError
@@ -30,10 +30,17 @@ def main(arguments: list[str] | None = None) -> int:
         if options.promote:
             promote(options)
         elif options.other_data:
-            evaluate_elsewhere(model_directory.load(options.model), _load(options.data), options.out)
+            evaluate_elsewhere(
+                model_directory.load(options.model), data_option.load(options.data, HERE / "data"), options.out
+            )
         else:
             card = options.model.resolve().parent / "MODEL_CARD.md"
-            evaluate(model_directory.load(options.model), _load(options.data), options.out, card=card)
+            evaluate(
+                model_directory.load(options.model),
+                data_option.load(options.data, HERE / "data"),
+                options.out,
+                card=card,
+            )
     except (
         DataError,
         UnusableModelError,
@@ -75,7 +82,7 @@ def promote(options: argparse.Namespace) -> None:
         print(f"{alias} is version {version.version} already.")
         return
 
-    dataset = _load(options.data)
+    dataset = data_option.load(options.data, HERE / "data")
     candidate = Contender(version, versions.fetch(version))
     comparison = compare(
         candidate,
@@ -98,10 +105,6 @@ def promote(options: argparse.Namespace) -> None:
     print(f"{alias} moved to version {version.version}" + (f" from version {live.version}." if live else "."))
 
 
-def _load(file: Path | None) -> Dataset:
-    return data.load(file) if file else data.download(HERE / "data")
-
-
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -110,12 +113,7 @@ def _write(path: Path, text: str) -> None:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="FILE",
-        help="the UCI data set as CSV or .xls (default: download it from UCI once, into ml/data)",
-    )
+    data_option.add_to(parser)
     parser.add_argument(
         "--model",
         type=Path,

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from credit_default import data, export, features, metadata, metrics, model_directory, training, tuning
+from credit_default import data_option, export, features, metadata, metrics, model_directory, training, tuning
 from credit_default.data import Dataset
 from credit_default.evaluation import measurement
 from credit_default.export import ParityError
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        dataset = data.load(options.data) if options.data else data.download(HERE / "data")
+        dataset = data_option.load(options.data, HERE / "data")
         if options.tune:
             tune(dataset)
         elif is_configured():
@@ -106,12 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="With MLFLOW_TRACKING_URI set, the run is logged to that MLflow server and the model registered in it. "
         "Should that fail once the model is written, ml/register.py registers it without training again.",
     )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="FILE",
-        help="the UCI data set as CSV or .xls (default: download it from UCI once, into ml/data)",
-    )
+    data_option.add_to(parser)
     parser.add_argument(
         "--out",
         type=Path,

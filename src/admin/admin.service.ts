@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '../common/errors/domain-error.js';
 import { ActiveModel } from '../model-registry/active-model.js';
+import { ModelRejectedError } from '../model-registry/model-rejected.error.js';
 import { ModelFollower, type ReloadOutcome } from '../model-registry/reload/model-follower.js';
 import { RegistryStatus } from '../model-registry/reload/registry-status.js';
 import { ReloadHistory } from '../model-registry/reload/reload-history.js';
@@ -21,7 +22,7 @@ export class AdminService {
   ) {}
 
   model(): AdminModel {
-    const { namedVersion, lastLookAt, lastSuccessAt, lastError, preparing, failure, pinned } = this.status.snapshot;
+    const { preparing, failure, pinned } = this.status.snapshot;
     const live = this.activeModel.peek();
     return {
       scope: 'instance',
@@ -31,10 +32,7 @@ export class AdminService {
       candidate: preparing ?? null,
       registry: {
         uri: this.source.uri,
-        namedVersion: namedVersion ?? null,
-        lastLookAt: lastLookAt?.toISOString() ?? null,
-        lastSuccessAt: lastSuccessAt?.toISOString() ?? null,
-        lastError: lastError ?? null,
+        ...this.status.looks,
         failure: failure ? { reason: failure.reason, retryable: failure.retryable, attempts: failure.attempts } : null,
       },
       events: this.history.events.map(({ at, version, retryable, reason, ...event }) => ({
@@ -70,27 +68,18 @@ export class AdminService {
   }
 
   private response(outcome: ReloadOutcome): ReloadResponse {
-    if (outcome.result === 'rejected') {
-      throw new DomainError('MODEL_REJECTED', {
-        detail: `What served before goes on serving. ${outcome.error.message}`,
-        cause: outcome.error,
-      });
-    }
-    if (outcome.error instanceof RegistryError && outcome.error.failure === 'not-found') {
-      throw new DomainError('VERSION_NOT_FOUND', {
-        detail: `What served before goes on serving. ${outcome.error.message}`,
-        cause: outcome.error,
-      });
-    }
-    if (outcome.result === 'unavailable') {
-      throw new DomainError('REGISTRY_UNAVAILABLE', {
-        detail: `What served before goes on serving. ${outcome.error.message}`,
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
-        cause: outcome.error,
-      });
-    }
+    if (outcome.error) throw asDomainError(outcome.error);
     return { scope: 'instance', result: outcome.result, live: versionOf(this.activeModel.current().ref) };
   }
+}
+
+function asDomainError(cause: Error): DomainError {
+  const options = { detail: `What served before goes on serving. ${cause.message}`, cause };
+  if (cause instanceof ModelRejectedError) return new DomainError('MODEL_REJECTED', options);
+  if (cause instanceof RegistryError && cause.failure === 'not-found') {
+    return new DomainError('VERSION_NOT_FOUND', options);
+  }
+  return new DomainError('REGISTRY_UNAVAILABLE', { ...options, retryAfterSeconds: RETRY_AFTER_SECONDS });
 }
 
 const versionOf = ({ name, version, digest }: { name: string; version: string; digest: string }) => ({

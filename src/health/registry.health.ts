@@ -12,8 +12,8 @@ export class RegistryHealthIndicator {
 
   check(): HealthIndicatorResult<'registry'> {
     const indicator = this.indicators.check('registry');
-    const { degradedBecause, snapshot } = this.status;
-    const knowledge = { lastSuccessAt: snapshot.lastSuccessAt?.toISOString() ?? null };
+    const { degradedBecause, looks } = this.status;
+    const knowledge = { lastSuccessAt: looks.lastSuccessAt };
     return degradedBecause === undefined
       ? indicator.up(knowledge)
       : indicator.degraded({ ...knowledge, message: degradedBecause });

@@ -24,7 +24,6 @@ export class MetaController {
   @ApiOkResponse({ standardSchema: metaResponseSchema, description: 'The service and its live model.' })
   meta(): MetaResponse {
     const model = this.activeModel.peek();
-    const { namedVersion, lastLookAt, lastSuccessAt, lastError, pinned } = this.status.snapshot;
     return {
       service: {
         name: 'credit-default-service',
@@ -51,11 +50,8 @@ export class MetaController {
         : null,
       registry: {
         uri: this.source.uri,
-        following: !pinned,
-        namedVersion: namedVersion ?? null,
-        lastLookAt: lastLookAt?.toISOString() ?? null,
-        lastSuccessAt: lastSuccessAt?.toISOString() ?? null,
-        lastError: lastError ?? null,
+        following: !this.status.snapshot.pinned,
+        ...this.status.looks,
         degraded: this.status.degradedBecause ?? null,
       },
     };

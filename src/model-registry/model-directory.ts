@@ -58,7 +58,8 @@ const manifestEntry = (name: string, bytes: Buffer): ManifestEntry => ({
   sha256: sha256(bytes),
 });
 
-const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex');
+/** In hex. */
+export const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
 
 async function readFiles(directory: string): Promise<Map<string, Buffer>> {
   try {

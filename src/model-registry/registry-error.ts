@@ -1,4 +1,4 @@
-/** Why the registry or the artifact store did not give what was asked for. Also a metric label, so a closed set. */
+/** Why the registry or the artifact store did not give what was asked for. */
 export type RegistryFailure =
   | 'unreachable'
   | 'timeout'

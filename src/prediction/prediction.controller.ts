@@ -1,6 +1,7 @@
 import { Body, Controller, Header, HttpCode, HttpStatus, Post } from '@nestjs/common';
 import { ApiOperation, ApiOkResponse, ApiTags, ApiBody } from '@nestjs/swagger';
 import { RouteConfig } from '@nestjs/platform-fastify';
+import type { ErrorCode } from '../common/errors/error-codes.js';
 import { ApiProblems } from '../openapi/api-problems.decorator.js';
 import { schemaReference } from '../openapi/schema-reference.js';
 import type { RouteSettings } from '../common/http/route-settings.js';
@@ -17,6 +18,16 @@ import {
 
 const BATCH_BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 
+/** What can be wrong with rows to score, one or many. */
+const SCORING_PROBLEMS = [
+  'INVALID_JSON',
+  'INVALID_REQUEST',
+  'PAYLOAD_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'FEATURES_MISMATCH',
+  'MODEL_NOT_READY',
+] as const satisfies readonly ErrorCode[];
+
 @ApiTags('prediction')
 @Controller('predict')
 export class PredictionController {
@@ -29,14 +40,7 @@ export class PredictionController {
   @HttpCode(HttpStatus.OK)
   @ApiOperation({ operationId: 'predict', summary: 'Probability of default for one application' })
   @ApiOkResponse({ standardSchema: predictResponseSchema, description: 'The answer.' })
-  @ApiProblems(
-    'INVALID_JSON',
-    'INVALID_REQUEST',
-    'PAYLOAD_TOO_LARGE',
-    'UNSUPPORTED_MEDIA_TYPE',
-    'FEATURES_MISMATCH',
-    'MODEL_NOT_READY',
-  )
+  @ApiProblems(...SCORING_PROBLEMS)
   predict(@Body({ schema: predictRequestSchema }) request: PredictRequest): Promise<PredictResponse> {
     return this.predictions.predict(request);
   }
@@ -51,15 +55,7 @@ export class PredictionController {
   })
   @ApiBody({ required: true, schema: schemaReference(predictBatchRequestSchema) })
   @ApiOkResponse({ standardSchema: predictBatchResponseSchema, description: 'The answers, in order.' })
-  @ApiProblems(
-    'INVALID_JSON',
-    'INVALID_REQUEST',
-    'PAYLOAD_TOO_LARGE',
-    'UNSUPPORTED_MEDIA_TYPE',
-    'FEATURES_MISMATCH',
-    'MODEL_NOT_READY',
-    'OVERLOADED',
-  )
+  @ApiProblems(...SCORING_PROBLEMS, 'OVERLOADED')
   predictBatch(@Body() body: Buffer | undefined): Promise<Uint8Array> {
     // Fastify parses nothing where there is neither a body nor a content type.
     return this.batches.predict(body ?? new Uint8Array());

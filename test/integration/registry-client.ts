@@ -7,15 +7,8 @@ import { MlflowClient } from '../../src/model-registry/mlflow/mlflow-client.js';
 import { readModelDirectory } from '../../src/model-registry/model-directory.js';
 import { createModelSource } from '../../src/model-registry/source/create-model-source.js';
 import type { ModelSource, ResolvedVersion } from '../../src/model-registry/source/model-source.js';
+import { namedServers } from '../support/named-servers.js';
 import { testConfig } from '../support/test-config.js';
-
-const SERVERS = [
-  'MLFLOW_TRACKING_URI',
-  'MLFLOW_S3_ENDPOINT_URL',
-  'AWS_ACCESS_KEY_ID',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_DEFAULT_REGION',
-];
 
 const never = new AbortController().signal;
 
@@ -28,8 +21,7 @@ export class RegistryClient {
 
   /** @param env on top of where the servers are */
   constructor(env: { MODEL_URI: string } & Record<string, string>) {
-    const servers = Object.fromEntries(SERVERS.map((name) => [name, process.env[name] ?? '']));
-    const config = testConfig({ ...servers, ...env });
+    const config = testConfig({ ...namedServers(), ...env });
     this.mlflow = new MlflowClient(config);
     this.s3 = new S3ArtifactStore(config);
     this.stores = new ArtifactStores(config, this.mlflow, this.s3);

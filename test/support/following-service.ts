@@ -1,15 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { AdminModel, ReloadResponse } from '../../src/admin/admin.schemas.js';
 import { type BuiltService, startBuiltService } from './built-service.js';
+import { namedServers } from './named-servers.js';
 
 const ADMIN_TOKEN = randomUUID();
-const SERVERS = [
-  'MLFLOW_TRACKING_URI',
-  'MLFLOW_S3_ENDPOINT_URL',
-  'AWS_ACCESS_KEY_ID',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_DEFAULT_REGION',
-];
 export const NO_MODEL = 'no model';
 
 export interface PredictAnswer {
@@ -31,14 +25,13 @@ export class FollowingService {
 
   /** @param env on top of where the servers are */
   static async start(env: { MODEL_URI: string; MODEL_CACHE_DIR: string } & Record<string, string>) {
-    const servers = Object.fromEntries(SERVERS.map((name) => [name, process.env[name] ?? '']));
     return new FollowingService(
       await startBuiltService({
         MODEL_POLL_INTERVAL_MS: '200',
         MODEL_REGISTRY_TIMEOUT_MS: '1000',
         MODEL_DOWNLOAD_TIMEOUT_MS: '3000',
         ADMIN_TOKEN,
-        ...servers,
+        ...namedServers(),
         ...env,
       }),
     );

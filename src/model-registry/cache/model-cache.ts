@@ -1,10 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Injectable, Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { z } from 'zod';
 import type { Env } from '../../config/env.schema.js';
+import { sha256 } from '../model-directory.js';
 import { isErrno, withFileLock } from './file-lock.js';
 
 /** Longer than MODEL_DOWNLOAD_TIMEOUT_MS can be. */
@@ -246,5 +247,3 @@ export class ModelCache {
     return path.join(this.root, 'lock');
   }
 }
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

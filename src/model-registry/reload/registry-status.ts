@@ -48,6 +48,17 @@ export class RegistryStatus {
     return this.state;
   }
 
+  /** What the looks at the source found, as answers tell it: times in ISO 8601. */
+  get looks() {
+    const { namedVersion, lastLookAt, lastSuccessAt, lastError } = this.state;
+    return {
+      namedVersion: namedVersion ?? null,
+      lastLookAt: lastLookAt?.toISOString() ?? null,
+      lastSuccessAt: lastSuccessAt?.toISOString() ?? null,
+      lastError: lastError ?? null,
+    };
+  }
+
   /** Whether what serves is not known to be what the source names: the last look failed, or that version did. */
   get isStale(): boolean {
     return this.state.lastError !== undefined || this.state.failure !== undefined;

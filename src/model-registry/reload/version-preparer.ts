@@ -9,6 +9,11 @@ import { ModelRejectedError } from '../model-rejected.error.js';
 import type { ServedModel } from '../served-model.js';
 import type { ResolvedVersion } from '../source/model-source.js';
 
+/** What a version from the registry and one from the cache both say of where they came from. */
+type Provenance = Pick<CachedVersion, 'name' | 'version' | 'alias' | 'identity' | 'digestVouched'> & {
+  runId?: string | undefined;
+};
+
 /** Brings a version from the registry, or from the cache, to where it may serve. It changes nothing that serves. */
 @Injectable()
 export class VersionPreparer {
@@ -36,13 +41,7 @@ export class VersionPreparer {
       );
     }
     const files = (await this.fromCache(version)) ?? (await this.download(version, signal));
-    return this.loader.load(files, {
-      ref: { name: version.name, version: version.version, alias: version.alias },
-      identity: version.identity,
-      runId: version.runId,
-      digestVouched: version.expectedDigest !== undefined,
-      sourceUri,
-    });
+    return this.load(files, { ...version, digestVouched: version.expectedDigest !== undefined }, sourceUri);
   }
 
   /**
@@ -61,13 +60,15 @@ export class VersionPreparer {
     if (files.digest !== version.digest) {
       throw new ModelRejectedError('The cached files are damaged: their digest is not the one they were stored under.');
     }
-    return this.loader.load(files, {
-      ref: { name: version.name, version: version.version, alias: version.alias },
-      identity: version.identity,
-      runId: version.runId,
-      digestVouched: version.digestVouched,
-      sourceUri,
-    });
+    return this.load(files, version, sourceUri);
+  }
+
+  private load(
+    files: ModelFiles,
+    { name, version, alias, identity, runId, digestVouched }: Provenance,
+    sourceUri: string,
+  ): Promise<ServedModel> {
+    return this.loader.load(files, { ref: { name, version, alias }, identity, runId, digestVouched, sourceUri });
   }
 
   private async fromCache(version: ResolvedVersion): Promise<ModelFiles | undefined> {
