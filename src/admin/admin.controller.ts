@@ -71,15 +71,7 @@ export class AdminController {
   @RouteConfig({ optionalBody: true } satisfies RouteSettings)
   @ApiOperation({ operationId: 'unpinModel', summary: 'Follows the source again' })
   @ApiOkResponse({ standardSchema: reloadResponseSchema, description: 'What happened.' })
-  @ApiProblems(
-    'UNAUTHORIZED',
-    'ROUTE_NOT_FOUND',
-    'VERSION_NOT_FOUND',
-    'MODEL_REJECTED',
-    'TOO_MANY_FAILURES',
-    'MODEL_NOT_READY',
-    'REGISTRY_UNAVAILABLE',
-  )
+  @ApiProblems('UNAUTHORIZED', 'ROUTE_NOT_FOUND', 'TOO_MANY_FAILURES', 'MODEL_NOT_READY')
   unpin(): Promise<ReloadResponse> {
     return this.admin.unpin();
   }

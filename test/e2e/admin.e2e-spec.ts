@@ -199,21 +199,27 @@ describe('POST /admin/model/unpin', () => {
     expectDocumentedProblem('POST /admin/model/unpin', answer, 'MODEL_NOT_READY');
   });
 
-  it('says when the registry does not answer; the pin has ended all the same', async () => {
+  it('ends the pin also while the registry does not answer, which GET /admin/model says', async () => {
     await act('reload', { version: '2' });
     apps.mlflow.mode = 'down';
-    const answer = await client.post('/admin/model/unpin');
-    expectDocumentedProblem('POST /admin/model/unpin', answer, 'REGISTRY_UNAVAILABLE');
+    expect(await act('unpin')).toMatchObject({ result: 'unpinned', live: { version: '2' } });
+    const { pinned, registry, events } = await client.adminModel();
+    expect({ pinned, lastError: registry.lastError }).toEqual({ pinned: false, lastError: events[0]!.reason });
+    expect(events).toMatchObject([{ result: 'unavailable' }, { result: 'unpinned' }, ...events.slice(2)]);
     apps.mlflow.mode = 'well';
     expect(await act('reload')).toMatchObject({ result: 'swapped', live: { version: '1' } });
   });
 
-  it('says when what the alias names must not serve', async () => {
+  it('ends the pin also when what the alias names must not serve, and GET /admin/model says why', async () => {
     await act('reload', { version: '2' });
     apps.mlflow.register('3', `${FIXTURE_MODELS}/known-rows-off`);
     apps.mlflow.moveAlias('3');
-    const answer = await client.post('/admin/model/unpin');
-    expectDocumentedProblem('POST /admin/model/unpin', answer, 'MODEL_REJECTED');
+    expect(await act('unpin')).toMatchObject({ result: 'unpinned', live: { version: '2' } });
+    const { pinned, registry } = await client.adminModel();
+    expect({ pinned, registry }).toMatchObject({
+      pinned: false,
+      registry: { namedVersion: '3', failure: { reason: expect.stringContaining('Known row'), retryable: false } },
+    });
     expect(await client.version()).toBe('2');
   });
 });

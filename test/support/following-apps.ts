@@ -40,7 +40,7 @@ export class AppClient {
     return (body.model?.version ?? body.code) as string;
   }
 
-  /** The last event, once there is one of this trigger: a version serves a moment before its event is written. */
+  /** The last event, once there is one of this trigger. */
   lastEvent(trigger: ReloadEvent['trigger']): Promise<ReloadEvent> {
     return eventually(async () => {
       const [event] = (await this.adminModel()).events;

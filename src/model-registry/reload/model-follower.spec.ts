@@ -1,9 +1,11 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { FakeModelSource } from '../../../test/fakes/fake-model-source.js';
+import { eventually } from '../../../test/support/eventually.js';
 import { fakeClock } from '../../../test/support/fake-clock.js';
 import { FIXTURE_MODELS } from '../../../test/support/fixture-models.js';
+import { samplesOf } from '../../../test/support/metric-samples.js';
 import { type RegistryProcess, registryLauncher } from '../../../test/support/registry-process.js';
 import { readModelDirectory } from '../model-directory.js';
 import { RegistryError } from '../registry-error.js';
@@ -89,6 +91,24 @@ describe('ModelFollower', () => {
       ]);
       expect(process.history.events[0]).toMatchObject({ trigger: 'poll', durationMs: expect.any(Number) });
       await expect(before.runner.score(new Float32Array(3), 1)).rejects.toThrow('disposed');
+    });
+
+    it('is seen in the history, the status and the metrics in the turn in which the new version serves', async () => {
+      await register('2');
+      source.moveAlias('2');
+      const seen = Promise.withResolvers<unknown>();
+      const state = async () => ({
+        event: events()[0],
+        behindSince: process.status.snapshot.behindSince,
+        reloads: await samplesOf('model_reloads_total'),
+      });
+      process.activeModel.onSwap(() => queueMicrotask(() => seen.resolve(state())));
+      await look();
+      expect(await seen.promise).toEqual({
+        event: ['swapped', '2'],
+        behindSince: undefined,
+        reloads: [{ labels: { result: 'swapped' }, value: 2 }],
+      });
     });
 
     it('gives another version of the same logged model its own name in answers', async () => {
@@ -306,6 +326,29 @@ describe('ModelFollower', () => {
       expect(process.status.snapshot.pinned).toBe(false);
     });
 
+    it('ends with unpin also when the look that follows fails, which is then known', async () => {
+      await process.follower.pin('1');
+      source.failWith(outage);
+      expect(await process.follower.unpin()).toEqual({ result: 'unpinned' });
+      expect(process.status.snapshot).toMatchObject({ pinned: false, lastError: outage.message });
+      expect(events().slice(0, 2)).toEqual([
+        ['unavailable', undefined],
+        ['unpinned', '1'],
+      ]);
+    });
+
+    it('leaves the alias out of answers until unpin, when the alias names that version by then', async () => {
+      await process.follower.pin('2');
+      expect(process.activeModel.current().ref.alias).toBeNull();
+      source.moveAlias('2');
+      expect(await look()).toEqual({ result: 'unchanged' });
+      expect(process.activeModel.current().ref.alias).toBeNull();
+      await process.follower.unpin();
+      expect(process.activeModel.current().ref).toMatchObject({ version: '2', alias: 'production' });
+      expect(await process.follower.rollback()).toEqual({ result: 'rolled-back' });
+      expect(process.liveVersion()).toBe('1');
+    });
+
     it('need not be there for unpin', async () => {
       expect(await process.follower.unpin()).toEqual({ result: 'unchanged' });
     });
@@ -467,6 +510,23 @@ describe('ModelFollower', () => {
 
   describe('A cache that cannot be written to while the service runs', () => {
     beforeEach(serveFirst);
+    afterEach(() => {
+      jest.restoreAllMocks();
+    });
+
+    it('does not delay the news of a swap, however slow its disk is', async () => {
+      const written = Promise.withResolvers<void>();
+      const write = jest.spyOn(process.cache, 'writeState').mockReturnValue(written.promise);
+      await register('2');
+      source.moveAlias('2');
+      const looking = look();
+      await eventually(() => expect(write).toHaveBeenCalled());
+      expect(process.liveVersion()).toBe('2');
+      expect(events()[0]).toEqual(['swapped', '2']);
+      expect(process.status.snapshot).toMatchObject({ preparing: undefined, behindSince: undefined });
+      written.resolve();
+      expect(await looking).toEqual({ result: 'swapped' });
+    });
 
     it('does not keep a good version from going live, and it is said that a restart would not know of it', async () => {
       breakState();
@@ -474,6 +534,7 @@ describe('ModelFollower', () => {
       source.moveAlias('2');
       expect(await look()).toEqual({ result: 'swapped' });
       expect(process.liveVersion()).toBe('2');
+      expect(events()[0]).toEqual(['swapped', '2']);
       expect(process.status.degradedBecause).toMatch(/^A restart would come up on an older version/);
     });
 

@@ -101,10 +101,12 @@ export class ModelFollower {
   unpin(): Promise<ReloadOutcome> {
     return this.exclusively(async () => {
       if (!this.state?.pinned) return { result: 'unchanged' };
-      await this.remember({ ...this.state, pinned: false });
+      this.setState({ ...this.state, pinned: false });
       this.record('admin', 'unpinned', performance.now(), { version: this.state.served.version });
-      const looked = await this.lookNow('admin');
-      return looked.error ? looked : { result: 'unpinned' };
+      await this.writeState();
+      // The pin is off whatever comes of this look; what kept it from moving is in the history and the status.
+      await this.lookNow('admin');
+      return { result: 'unpinned' };
     });
   }
 
@@ -135,7 +137,7 @@ export class ModelFollower {
       this.record(trigger, 'recovered', startedAt, { version: resolved.version });
     }
     await this.writeDown(() => this.cache.confirm(this.source.uri));
-    if (this.isLive(resolved)) {
+    if (this.isLive(resolved) && (this.state?.pinned || this.isLiveUnderSameAlias(resolved))) {
       this.failures.forget();
       this.status.inStep();
       return { result: 'unchanged' };
@@ -156,6 +158,11 @@ export class ModelFollower {
     return live?.identity === identity && live.ref.version === version;
   }
 
+  /** After a pin that version was live as itself; from now on its answers name the alias again. */
+  private isLiveUnderSameAlias({ alias }: ResolvedVersion): boolean {
+    return this.activeModel.peek()?.ref.alias === alias;
+  }
+
   private lookFailed(error: Error, trigger: ReloadTrigger, startedAt: number): ReloadOutcome {
     if (this.status.lookFailed(error)) this.record(trigger, resultOf(error), startedAt, { error });
     return failed(error);
@@ -171,8 +178,9 @@ export class ModelFollower {
       return failed(asError(error));
     }
     if (this.state && this.isLive(resolved)) {
-      await this.remember({ ...this.state, pinned: true });
+      this.setState({ ...this.state, pinned: true });
       this.record(trigger, 'pinned', startedAt, { version });
+      await this.writeState();
       return { result: 'pinned' };
     }
     return this.moveTo(resolved, trigger, { result: 'pinned', startedAt });
@@ -188,11 +196,10 @@ export class ModelFollower {
     try {
       const model = await this.preparer.prepare(resolved, this.source.uri, this.closing.signal);
       await this.refuseOtherInputs(model, resolved);
-      await this.goLive(model, { pinned: result === 'pinned' });
+      this.goLive(model, { pinned: result === 'pinned' });
       this.failures.forget();
       this.status.inStep();
       this.record(trigger, result, startedAt, { version });
-      return { result };
     } catch (error) {
       // Told to the operator who asked for it by name; what the source names has not failed.
       const isOperatorsPin = trigger === 'admin' && result === 'pinned';
@@ -203,6 +210,8 @@ export class ModelFollower {
     } finally {
       this.status.preparing(undefined);
     }
+    await this.writeState();
+    return { result };
   }
 
   private async restore(
@@ -214,13 +223,14 @@ export class ModelFollower {
     const { version } = cached;
     try {
       const model = await this.preparer.restore(cached, this.source.uri);
-      await this.goLive(model, { pinned: result === 'rolled-back' || (this.state?.pinned ?? false) });
+      this.goLive(model, { pinned: result === 'rolled-back' || (this.state?.pinned ?? false) });
       this.record(trigger, result, startedAt, { version });
-      return { result };
     } catch (error) {
       this.record(trigger, resultOf(error), startedAt, { version, error: asError(error) });
       return failed(asError(error));
     }
+    await this.writeState();
+    return { result };
   }
 
   /** Other inputs than the live model's (at start: than the last served one's) would break every client at once. */
@@ -236,13 +246,17 @@ export class ModelFollower {
     );
   }
 
-  private async goLive(model: ServedModel, { pinned }: { pinned: boolean }): Promise<void> {
+  /**
+   * In one turn of the event loop with the event that tells of it, so that nobody sees an answer of a version that the
+   * history, the metrics and the status do not know yet. The disk comes afterwards: {@link writeState}.
+   */
+  private goLive(model: ServedModel, { pinned }: { pinned: boolean }): void {
     const served = cachedVersion(model);
     const before = this.state?.served;
     const previous = before && before.version !== served.version ? before : this.state?.previous;
     this.activeModel.activate(model);
     this.metrics.modelActivated(model);
-    await this.remember({
+    this.setState({
       uri: this.source.uri,
       served,
       servedAt: model.loadedAt.toISOString(),
@@ -252,10 +266,14 @@ export class ModelFollower {
     this.logger.log('Model is live', { ...model.ref, inputs: model.inputs.length, pinned });
   }
 
-  private async remember(state: ServedState): Promise<void> {
+  private setState(state: ServedState): void {
     this.state = state;
     this.status.pinned(state.pinned);
-    await this.writeDown(() => this.cache.writeState(state));
+  }
+
+  private async writeState(): Promise<void> {
+    const { state } = this;
+    if (state) await this.writeDown(() => this.cache.writeState(state));
   }
 
   /** What serves goes on serving even when it cannot be written down; then a restart would know less. */
