@@ -34,6 +34,10 @@ export const modelMetricProviders = [
     help: 'For how long the source has named a version that is not live; 0 while it is, and while a pin holds it off.',
   }),
   makeGaugeProvider({
+    name: 'model_pinned',
+    help: '1 while a version is pinned on this instance, so that the alias is not followed.',
+  }),
+  makeGaugeProvider({
     name: 'registry_up',
     help: 'Whether the last look got a usable answer; "no such alias or version" is one.',
   }),
@@ -57,6 +61,7 @@ export class ModelMetrics {
     @InjectMetric('model_reload_duration_seconds') private readonly reloadDuration: Histogram,
     @InjectMetric('model_serving_stale') private readonly servingStale: Gauge,
     @InjectMetric('model_alias_behind_seconds') private readonly aliasBehind: Gauge,
+    @InjectMetric('model_pinned') private readonly modelPinned: Gauge,
     @InjectMetric('registry_up') private readonly registryUp: Gauge,
     @InjectMetric('registry_alias_info') private readonly aliasInfo: Gauge,
     @InjectMetric('registry_last_success_timestamp_seconds') private readonly lastSuccess: Gauge,
@@ -78,6 +83,10 @@ export class ModelMetrics {
   reloadEnded(result: string, durationMs: number): void {
     this.reloads.inc({ result });
     this.reloadDuration.observe(durationMs / 1000);
+  }
+
+  pinned(pinned: boolean): void {
+    this.modelPinned.set(pinned ? 1 : 0);
   }
 
   registryAnswered(namedVersion: string, at: Date): void {

@@ -109,7 +109,9 @@ describe('POST /admin/model/reload', () => {
     expect(await act('reload')).toMatchObject({ result: 'held-by-pin', live: { version: '2' } });
     expect(await client.adminModel()).toMatchObject({ pinned: true, registry: { namedVersion: '1' } });
     expect((await client.get('/meta')).body.registry).toMatchObject({ following: false, namedVersion: '1' });
+    expect(await client.metric('model_pinned')).toBe(1);
     expect(await act('unpin')).toMatchObject({ result: 'unpinned', live: { version: '1' } });
+    expect(await client.metric('model_pinned')).toBe(0);
   });
 
   it('says which version must not serve, and why', async () => {

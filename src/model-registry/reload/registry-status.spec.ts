@@ -121,6 +121,14 @@ describe('RegistryStatus', () => {
       expect(await samplesOf('model_serving_stale')).toEqual([{ labels: {}, value: 0 }]);
     });
 
+    it('shows a pin for as long as it lasts', async () => {
+      expect(await samplesOf('model_pinned')).toEqual([{ labels: {}, value: 0 }]);
+      status.pinned(true);
+      expect(await samplesOf('model_pinned')).toEqual([{ labels: {}, value: 1 }]);
+      status.pinned(false);
+      expect(await samplesOf('model_pinned')).toEqual([{ labels: {}, value: 0 }]);
+    });
+
     it('shows for how long the live version has been behind', async () => {
       expect(await samplesOf('model_alias_behind_seconds')).toEqual([{ labels: {}, value: 0 }]);
       clock.start();

@@ -106,6 +106,7 @@ export class RegistryStatus {
   /** Not following is what was asked for, so it is neither behind nor a failure. */
   pinned(pinned: boolean): void {
     this.state.pinned = pinned;
+    this.metrics.pinned(pinned);
     if (pinned) this.inStep();
   }
 
