@@ -17,7 +17,10 @@ import type { ReloadTrigger } from './reload-history.js';
 import { SourceWatcher } from './source-watcher.js';
 
 const POLL_INTERVAL_MS = 10_000;
-const JITTER = 0.1;
+const EARLIEST_LOOK = 0.7;
+const LATEST_LOOK = 0.9;
+/** Timers are late by up to a millisecond. */
+const TIMER_MS = 1;
 
 /** Counts looks; what comes of them is set. */
 class FakeFollower {
@@ -65,25 +68,41 @@ describe('SourceWatcher', () => {
     watcher.onApplicationBootstrap();
   }
 
+  /** The times from the start to the first look and from look to look, each of which takes `lookMs`. */
+  async function pausesOf(lookMs: number, forMs: number, outcome: ReloadOutcome = { result: 'unchanged' }) {
+    const moments = [Date.now()];
+    follower.look = async () => {
+      moments.push(Date.now());
+      if (lookMs > 0) await new Promise((resolve) => setTimeout(resolve, lookMs));
+      return outcome;
+    };
+    await start();
+    await pass(forMs);
+    return moments.slice(1).map((moment, i) => moment - moments[i]!);
+  }
+
   describe('at intervals', () => {
     beforeEach(() => {
       jest.useFakeTimers();
     });
 
-    it('looks once in an interval, give or take a tenth, so that replicas drift apart', async () => {
+    it.each([
+      ['are answered at once', 0],
+      ['take half an interval', POLL_INTERVAL_MS / 2],
+    ])('begins looks that %s well within an interval of each other, and irregularly', async (_how, lookMs) => {
       activeModel.activate(servedModel());
-      const moments: number[] = [];
-      follower.look = () => {
-        moments.push(Date.now());
-        return Promise.resolve({ result: 'unchanged' });
-      };
-      await start();
-      await pass(100 * POLL_INTERVAL_MS);
-      const pauses = moments.map((moment, i) => moment - (moments[i - 1] ?? moment - POLL_INTERVAL_MS));
-      expect(pauses.length).toBeGreaterThan(90);
-      expect(Math.min(...pauses)).toBeGreaterThanOrEqual(POLL_INTERVAL_MS * (1 - JITTER) - 1);
-      expect(Math.max(...pauses)).toBeLessThanOrEqual(POLL_INTERVAL_MS * (1 + JITTER) + 1);
+      const pauses = await pausesOf(lookMs, 100 * POLL_INTERVAL_MS);
+      expect(pauses.length).toBeGreaterThan(100);
+      expect(Math.min(...pauses)).toBeGreaterThanOrEqual(POLL_INTERVAL_MS * EARLIEST_LOOK - TIMER_MS);
+      expect(Math.max(...pauses)).toBeLessThanOrEqual(POLL_INTERVAL_MS * LATEST_LOOK + TIMER_MS);
       expect(new Set(pauses).size).toBeGreaterThan(50);
+    });
+
+    it('looks again as soon as a look has ended that took longer than an interval', async () => {
+      activeModel.activate(servedModel());
+      const [, ...pauses] = await pausesOf(3 * POLL_INTERVAL_MS, 30 * POLL_INTERVAL_MS);
+      expect(pauses.length).toBeGreaterThanOrEqual(8);
+      for (const pause of pauses) expect(Math.abs(pause - 3 * POLL_INTERVAL_MS)).toBeLessThanOrEqual(TIMER_MS);
     });
 
     it('looks never at what cannot move, once it is live', async () => {
@@ -119,18 +138,12 @@ describe('SourceWatcher', () => {
       expect(follower.looks).toEqual(['poll', 'poll', 'poll']);
     });
 
-    it('looks after one second while nothing is live, then ever less often, up to the interval', async () => {
-      const moments: number[] = [];
-      const startedAt = Date.now();
-      follower.look = async () => {
-        moments.push(Date.now() - startedAt);
-        return { result: 'unavailable', error: new RegistryError('timeout', 'No answer.') };
-      };
-      await start();
-      await pass(60_000);
-      const pauses = moments.map((moment, i) => moment - (moments[i - 1] ?? 0));
-      for (const [i, expected] of [1000, 2000, 4000, 8000, 10_000, 10_000].entries()) {
-        expect(Math.abs(pauses[i]! - expected)).toBeLessThanOrEqual(expected * JITTER + 1);
+    it('looks within a second while nothing is live, then ever less often, up to the interval', async () => {
+      const error = new RegistryError('timeout', 'No answer.');
+      const pauses = await pausesOf(0, 60_000, { result: 'unavailable', error });
+      for (const [i, intervalMs] of [1000, 2000, 4000, 8000, 10_000, 10_000].entries()) {
+        expect(pauses[i]).toBeGreaterThanOrEqual(intervalMs * EARLIEST_LOOK - TIMER_MS);
+        expect(pauses[i]).toBeLessThanOrEqual(intervalMs * LATEST_LOOK + TIMER_MS);
       }
     });
 

@@ -15,8 +15,12 @@ import { ModelFollower } from './model-follower.js';
 import { RegistryStatus } from './registry-status.js';
 import type { ReloadTrigger } from './reload-history.js';
 
-/** Polls of many replicas must not arrive together: each waits between 0.9 and 1.1 of the interval. */
-const JITTER = 0.1;
+/**
+ * When a look begins, in intervals since the last one began. Polls of many replicas must not arrive together; and the
+ * look, with loading what it finds, is to end within the interval, which is how long an answer may be out of date.
+ */
+const EARLIEST_LOOK = 0.7;
+const LATEST_LOOK = 0.9;
 /** Without a model every second counts, but a registry that is down must not be stormed. */
 const FIRST_RETRY_MS = 1000;
 /** A directory is written file by file: it is looked at once it has been quiet for this long. */
@@ -30,6 +34,7 @@ export class SourceWatcher implements OnModuleInit, OnApplicationBootstrap, OnAp
   private readonly logger = new Logger(SourceWatcher.name);
   private readonly pollIntervalMs: number;
   private retries = 0;
+  private pollStartedAt = -Infinity;
   private pollTimer: NodeJS.Timeout | undefined;
   private nudgeTimer: NodeJS.Timeout | undefined;
   private quietTimer: NodeJS.Timeout | undefined;
@@ -52,6 +57,7 @@ export class SourceWatcher implements OnModuleInit, OnApplicationBootstrap, OnAp
    * but a person can put it right; a registry that is away does not, since it comes back.
    */
   async onModuleInit(): Promise<void> {
+    this.pollStartedAt = performance.now();
     const { error } = await this.follower.start();
     if (error && this.source.watchedDirectory !== undefined) throw error;
     if (error) this.logger.warn('Starting without a model; not ready until one is live', { reason: error.message });
@@ -88,8 +94,14 @@ export class SourceWatcher implements OnModuleInit, OnApplicationBootstrap, OnAp
     if (this.closed || settled) return;
     if (live) this.retries = 0;
     const intervalMs = live ? this.pollIntervalMs : Math.min(this.pollIntervalMs, FIRST_RETRY_MS * 2 ** this.retries++);
-    const waitMs = intervalMs * (1 + JITTER * (2 * Math.random() - 1));
-    this.pollTimer = setTimeout(() => void this.look('poll').then(() => this.scheduleNextLook()), waitMs);
+    const nextAt = this.pollStartedAt + intervalMs * (EARLIEST_LOOK + (LATEST_LOOK - EARLIEST_LOOK) * Math.random());
+    this.pollTimer = setTimeout(() => void this.poll(), Math.max(0, nextAt - performance.now()));
+  }
+
+  private async poll(): Promise<void> {
+    this.pollStartedAt = performance.now();
+    await this.look('poll');
+    this.scheduleNextLook();
   }
 
   /** Failures of a look are recorded by the follower; what is caught here is a fault of our own. */
