@@ -1,4 +1,4 @@
-import { cpSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { readModelDirectory } from '../../src/model-registry/model-directory.js';
@@ -44,14 +44,40 @@ describe('A local model directory', () => {
     expect((await client.predict()).body.threshold).toBe(0.302);
   });
 
-  it('is polled, too, which notices that another directory was put in its place', async () => {
-    await apps.stop(client);
-    client = await apps.start({ ...env, MODEL_POLL_INTERVAL_MS: '100' });
+  it('is followed when another directory takes its place, and so are the files of that one', async () => {
     const next = await apps.modelDirectory(2);
     renameSync(directory, `${next}-before`);
     renameSync(next, directory);
     await serves(await versionOf(directory));
-    expect(await client.version()).toBe(await versionOf(directory));
+    const third = await apps.modelDirectory(3);
+    replaceFiles(third);
+    await serves(await versionOf(third));
+    expect((await client.predict()).body.threshold).toBe(0.303);
+  });
+
+  it('is followed through a symbolic link that is set anew', async () => {
+    await apps.stop(client);
+    const link = path.join(apps.temporaryDirectory(), 'current');
+    symlinkSync(directory, link);
+    client = await apps.start({ ...env, MODEL_URI: `file:${link}` });
+    directory = await apps.modelDirectory(2);
+    symlinkSync(directory, `${link}-next`);
+    renameSync(`${link}-next`, link);
+    await serves(await versionOf(directory));
+    const third = await apps.modelDirectory(3);
+    replaceFiles(third);
+    await serves(await versionOf(third));
+    expect((await client.predict()).body.threshold).toBe(0.303);
+  });
+
+  it('is followed when it is taken away for a while', async () => {
+    const second = await apps.modelDirectory(2);
+    rmSync(directory, { recursive: true });
+    await eventually(async () => {
+      expect((await client.get('/meta')).body.registry.lastError).toMatch(/Cannot read the model directory/);
+    });
+    replaceFiles(second);
+    await serves(await versionOf(second));
   });
 
   it('goes on serving what it held when its files become a model that must not serve', async () => {

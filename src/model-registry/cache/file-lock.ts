@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isErrno } from '../is-errno.js';
 
 /** Far longer than any holder needs: what is older was left behind by a process that died. */
 const STALE_AFTER_MS = 10_000;
@@ -60,6 +61,3 @@ async function takeOver(file: string): Promise<boolean> {
   await delay(TAKEOVER_SETTLES_MS);
   return (await readFile(file, 'utf8')) === name;
 }
-
-export const isErrno = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;

@@ -5,8 +5,9 @@ import { Injectable, Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { z } from 'zod';
 import type { Env } from '../../config/env.schema.js';
+import { isErrno } from '../is-errno.js';
 import { sha256 } from '../model-directory.js';
-import { isErrno, withFileLock } from './file-lock.js';
+import { withFileLock } from './file-lock.js';
 
 /** Longer than MODEL_DOWNLOAD_TIMEOUT_MS can be. */
 const ABANDONED_AFTER_MS = 2 * 3_600_000;

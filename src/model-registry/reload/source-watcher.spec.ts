@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
@@ -228,6 +228,7 @@ describe('SourceWatcher', () => {
       ['a file is written', () => writeFileSync(path.join(directory, 'MLmodel'), 'x')],
       ['a folder is made', () => mkdirSync(path.join(directory, 'data'))],
       ['the directory is removed', () => rmSync(directory, { recursive: true })],
+      ['the directory is moved away', () => renameSync(directory, `${directory}-before`)],
     ])('looks when %s', async (_when, change) => {
       change();
       await eventually(() => expect(follower.looks).toEqual(['file-change']));

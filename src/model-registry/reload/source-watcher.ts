@@ -1,4 +1,3 @@
-import { type FSWatcher, watch } from 'node:fs';
 import {
   Inject,
   Injectable,
@@ -11,6 +10,7 @@ import { ConfigService } from '@nestjs/config';
 import type { Env } from '../../config/env.schema.js';
 import { ActiveModel } from '../active-model.js';
 import { ModelSource } from '../source/model-source.js';
+import { DirectoryWatch } from './directory-watch.js';
 import { ModelFollower } from './model-follower.js';
 import { RegistryStatus } from './registry-status.js';
 import type { ReloadTrigger } from './reload-history.js';
@@ -39,7 +39,7 @@ export class SourceWatcher implements OnModuleInit, OnApplicationBootstrap, OnAp
   private nudgeTimer: NodeJS.Timeout | undefined;
   private quietTimer: NodeJS.Timeout | undefined;
   private lastNudgeAt = -Infinity;
-  private files: FSWatcher | undefined;
+  private files: DirectoryWatch | undefined;
   private closed = false;
 
   constructor(
@@ -121,13 +121,12 @@ export class SourceWatcher implements OnModuleInit, OnApplicationBootstrap, OnAp
   private watchFiles(): void {
     const directory = this.source.watchedDirectory;
     if (directory === undefined) return;
+    const onBlind = (error: unknown) =>
+      this.logger.warn('The model directory is not watched, only polled', { reason: String(error) });
     try {
-      this.files = watch(directory, { recursive: true }, () => this.filesChanged());
-      this.files.on('error', (error) =>
-        this.logger.warn('Files are no longer watched, only polled', { reason: error.message }),
-      );
+      this.files = new DirectoryWatch(directory, () => this.filesChanged(), onBlind);
     } catch (error) {
-      this.logger.warn('The model directory cannot be watched, only polled', { reason: String(error) });
+      onBlind(error);
     }
   }
 }
