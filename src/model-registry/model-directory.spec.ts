@@ -60,7 +60,7 @@ describe('readModelDirectory', () => {
   });
 
   it('refuses a directory without MLmodel before it walks it, however large', async () => {
-    await expect(readModelDirectory('/')).rejects.toThrow(/No MLmodel file in \/: MODEL_URI must name/);
+    await expect(readModelDirectory('/')).rejects.toThrow(/No MLmodel file: MODEL_URI must name/);
   });
 
   it.each([

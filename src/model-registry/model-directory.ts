@@ -28,13 +28,13 @@ export async function readModelDirectory(directory: string): Promise<ModelFiles>
   const contents = await readFiles(directory);
   const mlmodelFile = contents.get('MLmodel');
   if (!mlmodelFile) {
-    throw new ModelRejectedError(`No MLmodel file in ${directory}: MODEL_URI must name an MLflow model directory.`);
+    throw new ModelRejectedError('No MLmodel file: MODEL_URI must name an MLflow model directory.');
   }
   const mlmodel = parseMlmodel(mlmodelFile.toString('utf8'));
   const onnxFile = contents.get(mlmodel.onnxPath);
   if (!onnxFile) {
     throw new ModelRejectedError(
-      `MLmodel names ${mlmodel.onnxPath}, which is not in ${directory}: save or download the model again.`,
+      `MLmodel names ${mlmodel.onnxPath}, and there is no such file: save or download the model again.`,
     );
   }
   const onnx = new Uint8Array(new SharedArrayBuffer(onnxFile.byteLength));

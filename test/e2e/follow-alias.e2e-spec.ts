@@ -95,7 +95,7 @@ describe('A version that must not serve', () => {
   const BAD_VERSIONS: [what: string, fixture: string, tags: Record<string, string>, reason: RegExp][] = [
     ['gives other scores than its known rows', 'known-rows-off', {}, /Known row 31 of 32 is off/],
     ['is cut off', 'truncated', {}, /cannot load the ONNX file: it is damaged/],
-    ['has no ONNX file', 'onnx-missing', {}, /names model\.onnx, which is not in/],
+    ['has no ONNX file', 'onnx-missing', {}, /names model\.onnx, and there is no such file/],
     ['is no ONNX model', 'python-only', {}, /no `onnx` flavor/],
     ['gives a sequence of maps', 'zipmap-output', {}, /export with zipmap=False/],
     ['takes other inputs', 'single-column', {}, /takes other inputs than the live model/],

@@ -31,7 +31,7 @@ export const REFUSED_MODELS: Readonly<Record<string, RegExp>> = {
   truncated: /cannot load the ONNX file: it is damaged.+Copy or export it again/,
   'mlmodel-missing': /No MLmodel file.+MODEL_URI must name an MLflow model directory/,
   'mlmodel-unreadable': /not readable as YAML: save or download the model again/,
-  'onnx-missing': /names model\.onnx, which is not in .+save or download the model again/,
+  'onnx-missing': /names model\.onnx, and there is no such file: save or download the model again/,
   'python-only': /no `onnx` flavor: convert the model to ONNX and save it with mlflow\.onnx/,
 };
 

@@ -197,6 +197,11 @@ describe('ModelCache', () => {
       await expect(cache.open()).rejects.toThrow(`MODEL_CACHE_DIR ${root} is not a writable directory`);
     });
 
+    it('fails naming MODEL_CACHE_DIR when it is below what takes no directories', async () => {
+      root = '/proc/no/such/directory';
+      await expect(cacheOf().open()).rejects.toThrow(`MODEL_CACHE_DIR ${root} is not a writable directory`);
+    });
+
     it('makes the directory, with those above it', async () => {
       root = path.join(root, 'a', 'b');
       await cacheOf().open();

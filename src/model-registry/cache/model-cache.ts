@@ -62,6 +62,7 @@ export class ModelCache {
   /** @throws Error that names MODEL_CACHE_DIR when the directory cannot be written to */
   async open(): Promise<void> {
     try {
+      await makeDirectory(this.root);
       for (const folder of ['versions', 'identities', 'served', 'confirmed', 'downloads']) {
         await mkdir(path.join(this.root, folder), { recursive: true });
       }
@@ -246,5 +247,17 @@ export class ModelCache {
 
   private get lockFile(): string {
     return path.join(this.root, 'lock');
+  }
+}
+
+/** As `recursive` of mkdir, which never ends in a file system that takes no directories and calls them missing: /proc. */
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory);
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return;
+    if (!isErrno(error, 'ENOENT') || directory === path.dirname(directory)) throw error;
+    await makeDirectory(path.dirname(directory));
+    await mkdir(directory);
   }
 }

@@ -291,7 +291,10 @@ export class ModelFollower {
     }
   }
 
-  /** Every attempt that changed something, or should have, leaves an event, a metric and a log line. */
+  /**
+   * Every attempt that changed something, or should have, leaves an event, a metric and a log line; but of a start with
+   * nothing to fall back on, {@link start}'s caller tells.
+   */
   private record(
     trigger: ReloadTrigger,
     result: ReloadResult,
@@ -306,6 +309,7 @@ export class ModelFollower {
     this.history.record({ at: new Date(), ...event });
     this.metrics.reloadEnded(result, durationMs);
     const serving = this.activeModel.peek()?.ref.version ?? 'no version';
+    if (error && trigger === 'startup' && !this.state) return;
     if (error) this.logger.error('A reload failed', { ...event, serving });
     else this.logger.log('A reload ended', event);
   }

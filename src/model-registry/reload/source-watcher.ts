@@ -60,7 +60,7 @@ export class SourceWatcher implements OnModuleInit, OnApplicationBootstrap, OnAp
     this.pollStartedAt = performance.now();
     const { error } = await this.follower.start();
     if (error && this.source.watchedDirectory !== undefined) throw error;
-    if (error) this.logger.warn('Starting without a model; not ready until one is live', { reason: error.message });
+    if (error) this.logger.error('Starting without a model; not ready until one is live', { reason: error.message });
   }
 
   onApplicationBootstrap(): void {
