@@ -1,10 +1,15 @@
 /**
  * Does a process that reloads for months grow?
  *
- * Moves the alias of a real MLflow 200 times and has the built service reload each time. Its cache has no room, so that
- * every version is downloaded again, by turns through MLflow and from MinIO; single predictions and batches, which a
- * worker thread with a session of its own answers, go on meanwhile. Prints resident memory and open files every 20
- * reloads, with the garbage collected; exits 1 when they grew too much since the first 20.
+ * Three times the same 200 rounds, each in a process of its own that traffic has warmed up before:
+ *
+ *     reloads      what an operator sees: the alias of a real MLflow moves, the built service reloads, traffic goes on
+ *     no reloads   the traffic alone: what grows here is not the reloads'
+ *     collected    reloads and traffic, with the garbage collected before each look: only what leaks can grow
+ *
+ * The cache has no room, so that every version is downloaded again, by turns through MLflow and from MinIO. The traffic is
+ * single predictions and batches, which a worker thread with a session of its own answers. Prints resident memory and open
+ * files every 20 rounds; exits 1 when they grew too much since the first 20.
  *
  *   npm run bench:reload-memory            with the environment of the integration tests
  */
@@ -14,12 +19,13 @@ import { RegistryLab } from '../test/support/registry-lab.ts';
 import { ADMIN_TOKEN, registerVersions, requireServers, startFollowing } from './support/registry.js';
 import { bar, printTable, rounded } from './support/report.js';
 
-const RELOADS = 200;
+const ROUNDS = 200;
+const WARM_UP_ROUNDS = 500;
 const REPORT_EVERY = 20;
 const MAX_GROWTH_MIB = 15;
-/** Enough for the worker thread. The garbage of larger ones makes its heap grow by more than all reloads. */
+/** Enough for the worker thread. */
 const BATCH_ROWS = 500;
-const SINGLES_PER_RELOAD = 20;
+const SINGLES_PER_ROUND = 20;
 const FEATURES = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 requireServers();
@@ -34,21 +40,36 @@ try {
 
 async function main() {
   const versions = await registerVersions(proxied, 4, (i) => (i % 2 === 0 ? proxied : direct));
+  report({
+    reloads: await measure({ versions }),
+    'no reloads': await measure({ versions: [versions.at(-1)] }),
+    collected: await measure({ versions, collect: true }),
+  });
+}
+
+/**
+ * @param versions are reloaded by turns; a single one only serves
+ * @param collect whether the garbage is collected before each look at the resources
+ */
+async function measure({ versions, collect = false }) {
   await proxied.setAlias('production', versions.at(-1));
   const service = await startFollowing(proxied, {
     MODEL_POLL_INTERVAL_MS: '3600000',
     MODEL_CACHE_MAX_BYTES: '1',
-    NODE_OPTIONS: '--import ./bench/support/collect-garbage.js',
+    ...(collect && { NODE_OPTIONS: '--import ./bench/support/collect-garbage.js' }),
   });
   try {
-    const rows = [];
-    for (let reload = 1; reload <= RELOADS; reload++) {
+    for (let round = 1; round <= WARM_UP_ROUNDS; round++) await sendTraffic(service.url);
+    const looks = [];
+    for (let round = 1; round <= ROUNDS; round++) {
       const traffic = sendTraffic(service.url);
-      await reloadTo(service.url, versions[reload % versions.length]);
+      if (versions.length > 1) await reloadTo(service.url, versions[round % versions.length]);
       await traffic;
-      if (reload % REPORT_EVERY === 0) rows.push({ reloads: reload, ...(await resources(service.process)) });
+      if (round % REPORT_EVERY > 0) continue;
+      if (collect) await collectGarbage(service.process);
+      looks.push(await resources(service.process));
     }
-    report(rows);
+    return looks;
   } finally {
     await service.stop();
   }
@@ -65,7 +86,7 @@ async function reloadTo(url, version) {
 /** Single predictions, and one batch that goes to the worker thread. */
 async function sendTraffic(url) {
   const batch = Array.from({ length: BATCH_ROWS }, () => ({ features: FEATURES }));
-  const singles = Array.from({ length: SINGLES_PER_RELOAD }, () =>
+  const singles = Array.from({ length: SINGLES_PER_ROUND }, () =>
     post(`${url}/predict`, { data: { features: FEATURES } }),
   );
   const answers = await Promise.all([post(`${url}/predict/batch`, { data: batch }), ...singles]);
@@ -82,24 +103,35 @@ async function post(url, body, headers = {}) {
   return { status: response.status, body: await response.json() };
 }
 
-/** What is in use once the garbage is gone: how much of that may gather is V8's own decision. */
-async function resources(service) {
+async function collectGarbage(service) {
   service.kill('SIGUSR2');
   for (let said = ''; !said.includes('garbage collected');) [said] = await once(service.stderr, 'data');
+}
+
+async function resources(service) {
   const status = await readFile(`/proc/${service.pid}/status`, 'utf8');
-  const openFiles = await readdir(`/proc/${service.pid}/fd`);
   return {
-    'RSS MiB': rounded(Number(/^VmRSS:\s+(\d+) kB/m.exec(status)[1]) / 1024),
-    'open files': openFiles.length,
+    rssMib: Number(/^VmRSS:\s+(\d+) kB/m.exec(status)[1]) / 1024,
+    openFiles: (await readdir(`/proc/${service.pid}/fd`)).length,
   };
 }
 
-function report(rows) {
-  printTable(rows);
-  const [start, end] = [rows[0], rows.at(-1)];
+const growth = (looks, what) => looks.at(-1)[what] - looks[0][what];
+
+function report(runs) {
+  const columns = Object.entries(runs);
+  printTable(
+    runs.reloads.map((_, i) => ({
+      rounds: (i + 1) * REPORT_EVERY,
+      ...Object.fromEntries(columns.map(([name, looks]) => [`${name}: RSS MiB`, rounded(looks[i].rssMib)])),
+      ...Object.fromEntries(columns.map(([name, looks]) => [`${name}: files`, looks[i].openFiles])),
+    })),
+  );
+  process.stdout.write(`The traffic alone added ${rounded(growth(runs['no reloads'], 'rssMib'))} MiB.\n`);
   const bars = [
-    bar('resident memory that was added, MiB', end['RSS MiB'] - start['RSS MiB'], MAX_GROWTH_MIB),
-    bar('files and connections that were left open', end['open files'] - start['open files'], 0),
+    bar('resident memory that reloads and traffic added, MiB', growth(runs.reloads, 'rssMib'), MAX_GROWTH_MIB),
+    bar('the same with the garbage collected', growth(runs.collected, 'rssMib'), MAX_GROWTH_MIB),
+    bar('files and connections that were left open', growth(runs.reloads, 'openFiles'), 0),
   ];
   process.exitCode = bars.every(Boolean) ? 0 : 1;
 }

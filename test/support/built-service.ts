@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** The built service as an operator runs it: `dist/main.js` in a process of its own, told by its environment alone. */
+/** The built service as an operator runs it: what `npm start` runs, as a process told by its environment alone. */
 export interface BuiltService {
   url: string;
   process: ChildProcess;
@@ -21,6 +21,9 @@ export interface EndedService {
 }
 
 const START_DEADLINE_MS = 20_000;
+
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { start: string } };
+const [, ...NODE_ARGUMENTS] = scripts.start.split(' ');
 
 /**
  * @param env the service's whole environment, beside a free port, logs in JSON and a model cache of its own
@@ -56,7 +59,7 @@ export async function runBuiltService(env: Record<string, string>): Promise<Ende
 
 function spawnService(env: Record<string, string>) {
   const cacheDirectory = mkdtempSync(join(tmpdir(), 'credit-default-cache-'));
-  const child = spawn(process.execPath, ['dist/main.js'], {
+  const child = spawn(process.execPath, NODE_ARGUMENTS, {
     env: { HOST: '127.0.0.1', PORT: '0', LOG_FORMAT: 'json', MODEL_CACHE_DIR: cacheDirectory, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
