@@ -10,7 +10,7 @@ let app: NestFastifyApplication;
 afterEach(() => app.close());
 
 /** Models that somebody else logged with plain `mlflow.onnx.log_model`, and without our metadata. */
-describe.each(['sklearn-plain', 'no-signature', 'single-column', 'single-vector', 'extra-outputs'])(
+describe.each(['sklearn-plain', 'xgboost-plain', 'no-signature', 'single-column', 'single-vector', 'extra-outputs'])(
   'A model without metadata: %s',
   (name) => {
     const { inputs, probabilities } = expectedOf(name);

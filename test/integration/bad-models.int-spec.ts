@@ -110,16 +110,12 @@ describe('a version that must not serve', () => {
 });
 
 describe('a model of another maker', () => {
-  const foreign = ['sklearn-plain'];
+  const foreign = ['sklearn-plain', 'xgboost-plain'];
 
   it.each(foreign)('%s is refused while clients send other inputs', async (fixture) => {
     const service = await serveVersion1();
     const { version } = await scene.lab.register(`test/fixtures/models/${fixture}`);
-    await expectRefusal(
-      service,
-      version,
-      /takes other inputs than the live model \(f0, f1, f2, f3, f4, f5, f6 instead/,
-    );
+    await expectRefusal(service, version, /takes other inputs than the live model \((f\d, )+f\d instead/);
   });
 
   it.each(foreign)('%s serves when its version says that the inputs may change', async (fixture) => {
@@ -135,10 +131,12 @@ describe('a model of another maker', () => {
   });
 
   it.each(foreign)('%s serves where nothing served before', async (fixture) => {
-    const { version } = await scene.lab.register(`test/fixtures/models/${fixture}`);
+    const directory = `test/fixtures/models/${fixture}`;
+    const { version } = await scene.lab.register(directory);
     await scene.lab.setAlias('production', version);
     const service = await scene.start();
-    expect(await service.version(7)).toBe(version);
+    const { inputs } = await expectedOf(directory);
+    expect(await service.version(inputs[0]!.length)).toBe(version);
     expect(await service.get('/meta')).toMatchObject({ body: { model: { digestVouched: false } } });
   });
 });

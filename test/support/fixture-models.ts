@@ -8,6 +8,7 @@ export const fixtureModel = (name: string): string => `file:${FIXTURE_MODELS}/${
 export const SERVED_MODELS = [
   'lightgbm-small',
   'sklearn-plain',
+  'xgboost-plain',
   'no-signature',
   'single-column',
   'single-vector',

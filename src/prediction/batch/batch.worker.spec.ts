@@ -14,7 +14,7 @@ const bodyOf = (rows: unknown[]) => JSON.stringify({ data: rows.map((features) =
 
 describe('The batch worker', () => {
   it('answers one model after the other', async () => {
-    for (const model of ['single-column', 'sklearn-plain', 'single-column']) {
+    for (const model of ['single-column', 'sklearn-plain', 'xgboost-plain', 'single-column']) {
       const { inputs, probabilities } = expectedOf(model);
       const outcome = await answer(await taskFor(model, bodyOf(inputs)));
       expect(outcome.answer?.probabilities).toHaveLength(probabilities.length);
