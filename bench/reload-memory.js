@@ -116,7 +116,9 @@ async function resources(service) {
   };
 }
 
-const growth = (looks, what) => looks.at(-1)[what] - looks[0][what];
+function growth(looks, what) {
+  return looks.at(-1)[what] - looks[0][what];
+}
 
 function report(runs) {
   const columns = Object.entries(runs);
