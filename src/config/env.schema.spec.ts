@@ -1,13 +1,42 @@
 import { describe, expect, it } from '@jest/globals';
-import { envSchema, envVariables } from './env.schema.js';
+import { envSchema, envVariables, readVariables } from './env.schema.js';
+
+/** The one decision that has no default: where answers are recorded, or that they are not. */
+const LOG_OFF = { PREDICTION_LOG: 'off' };
+const DATABASE_URL = 'postgresql://scoring@db:5432/log';
+const PREDICTION_LOG_CHAIN_KEY = 'x'.repeat(32);
+
+const parse = (env: Record<string, string | undefined>) => envSchema.parse({ ...LOG_OFF, ...env });
 
 /** `NAME: message` of everything that is wrong. */
 const issuesOf = (env: Record<string, string>): string[] =>
-  envSchema.safeParse(env).error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
+  envSchema
+    .safeParse({ ...LOG_OFF, ...env })
+    .error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
 
 describe('envSchema', () => {
-  it('needs no variable at all', () => {
-    expect(envSchema.parse({})).toEqual({
+  it('asks for a database and a key, or for PREDICTION_LOG=off', () => {
+    expect(issuesOf({ PREDICTION_LOG: '' })).toEqual([
+      expect.stringMatching(/^DATABASE_URL: is needed .+ or set PREDICTION_LOG=off/),
+      expect.stringMatching(/^PREDICTION_LOG_CHAIN_KEY: is needed .+ or PREDICTION_LOG=off/),
+    ]);
+    expect(issuesOf({ PREDICTION_LOG: '', DATABASE_URL, PREDICTION_LOG_CHAIN_KEY })).toEqual([]);
+  });
+
+  it('needs no other variable', () => {
+    expect(envSchema.parse({ DATABASE_URL, PREDICTION_LOG_CHAIN_KEY })).toEqual({
+      DATABASE_URL,
+      DATABASE_POOL_SIZE: 5,
+      DATABASE_STATEMENT_TIMEOUT_MS: 5000,
+      PREDICTION_LOG: 'on',
+      PREDICTION_LOG_DURABILITY: 'committed',
+      PREDICTION_LOG_COMMIT_TIMEOUT_MS: 1000,
+      PREDICTION_LOG_WRITERS: 2,
+      PREDICTION_LOG_QUEUE_MAX: 100_000,
+      PREDICTION_LOG_SPOOL_DIR: '.data/prediction-spool',
+      PREDICTION_LOG_SPOOL_MAX_BYTES: 1_073_741_824,
+      PREDICTION_LOG_CHAIN_KEY,
+      PREDICTION_LOG_RETENTION_MONTHS: 25,
       NODE_ENV: 'development',
       HOST: '0.0.0.0',
       PORT: 8000,
@@ -35,11 +64,11 @@ describe('envSchema', () => {
 
   it('takes an empty value for a variable that is not set', () => {
     const empty = Object.fromEntries(Object.keys(envVariables).map((name) => [name, '']));
-    expect(envSchema.parse(empty)).toEqual(envSchema.parse({}));
+    expect(parse({ ...empty, ...LOG_OFF })).toEqual(parse({}));
   });
 
   it('leaves the variables of others alone', () => {
-    expect(envSchema.parse({ PATH: '/usr/bin', npm_config_cache: '/tmp' })).toEqual(envSchema.parse({}));
+    expect(parse({ PATH: '/usr/bin', npm_config_cache: '/tmp' })).toEqual(parse({}));
   });
 
   it.each([
@@ -52,8 +81,10 @@ describe('envSchema', () => {
     ['BOOM_ENABLED', 'false', false],
     ['BOOM_ENABLED', '1', true],
     ['SHUTDOWN_DELAY_MS', '5000', 5000],
+    ['DATABASE_URL', 'postgres://db/log?sslmode=verify-full', 'postgres://db/log?sslmode=verify-full'],
+    ['CALLER_HEADER', 'X-Consumer-Id', 'x-consumer-id'],
   ] as const)('takes %s=%s', (name, value, parsed) => {
-    expect(envSchema.parse({ [name]: value })[name]).toBe(parsed);
+    expect(parse({ [name]: value })[name]).toBe(parsed);
   });
 
   it.each([
@@ -71,6 +102,12 @@ describe('envSchema', () => {
     ['MODEL_URI', 'file://host/model', /must be models:.*file:PATH/],
     ['MODEL_POLL_INTERVAL_MS', '99', />=100/],
     ['MODEL_REQUIRE_DIGEST', 'maybe', /must be true or false/],
+    ['DATABASE_URL', 'mysql://db/log', /must be a postgresql:\/\/ URL/],
+    ['DATABASE_URL', 'postgresql://db/log?sslmode=prefer', /sslmode disable, require, verify-ca or verify-full/],
+    ['PREDICTION_LOG', 'sometimes', /expected one of "on"\|"off"/],
+    ['PREDICTION_LOG_CHAIN_KEY', 'short', /at least 32 characters/],
+    ['CALLER_HEADER', 'x caller', /must be the name of a header/],
+    ['AUDIT_TOKEN', 'fifteen-letters', /at least 16 characters/],
     ['ADMIN_TOKEN', 'fifteen-letters', /at least 16 characters/],
     ['MLFLOW_TRACKING_URI', 'mlflow:5000', /http:\/\/ or https:\/\/ URL/],
     ['MLFLOW_TRACKING_URI', 'sqlite:///mlflow.db', /http:\/\/ or https:\/\/ URL/],
@@ -111,7 +148,7 @@ describe('envSchema', () => {
     ['test', undefined, true],
     ['development', 'false', false],
   ])('with NODE_ENV=%s and BOOM_ENABLED=%s, GET /boom is on: %s', (NODE_ENV, given, isOn) => {
-    expect(envSchema.parse({ NODE_ENV, BOOM_ENABLED: given }).BOOM_ENABLED).toBe(isOn);
+    expect(parse({ NODE_ENV, BOOM_ENABLED: given }).BOOM_ENABLED).toBe(isOn);
   });
 
   it.each(['models:/credit-default-model@production', 'runs:/5787de31/model'])(
@@ -146,5 +183,22 @@ describe('envSchema', () => {
     const messages = issuesOf({ [variable]: value });
     expect(messages).toEqual([expect.stringMatching(new RegExp(`^${variable}: must `))]);
     expect(messages.join()).not.toContain('s3cret');
+  });
+});
+
+describe('readVariables', () => {
+  it('reads some variables alone, with their defaults', () => {
+    const config = readVariables(['DATABASE_URL', 'DATABASE_STATEMENT_TIMEOUT_MS'], { DATABASE_URL, PORT: 'nonsense' });
+    expect(config.get('DATABASE_URL', { infer: true })).toBe(DATABASE_URL);
+    expect(config.get('DATABASE_STATEMENT_TIMEOUT_MS', { infer: true })).toBe(5000);
+  });
+
+  it('takes an empty value for a variable that is not set', () => {
+    const config = readVariables(['DATABASE_URL'], { DATABASE_URL: '' });
+    expect(config.get('DATABASE_URL', { infer: true })).toBeUndefined();
+  });
+
+  it('names the variable that is wrong', () => {
+    expect(() => readVariables(['PORT'], { PORT: 'http' })).toThrow('PORT: must be a whole number');
   });
 });

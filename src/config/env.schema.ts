@@ -21,6 +21,9 @@ const serverUrl = () =>
     return `${username}${password}${search}${hash}` === '';
   }, 'must not hold credentials, a query or a fragment');
 
+/** libpq's `allow` and `prefer` would go on without TLS where it fails. */
+const SSL_MODES = new Set<string | null>([null, 'disable', 'require', 'verify-ca', 'verify-full']);
+
 const flag = () => z.stringbool({ error: 'must be true or false' });
 
 export const envVariables = {
@@ -111,6 +114,83 @@ export const envVariables = {
   MODEL_REQUIRE_DIGEST: flag()
     .default(false)
     .describe('Whether a model version without a sha256 tag is refused. A tag that does not match is always refused.'),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// URL', abort: true })
+    .refine(
+      (url) => SSL_MODES.has(new URL(url).searchParams.get('sslmode')),
+      'must have sslmode disable, require, verify-ca or verify-full, or none',
+    )
+    .optional()
+    .describe(
+      'PostgreSQL >= 15 for the prediction log, such as `postgresql://user:password@host:5432/database`. TLS as libpq has it: ' +
+        '`?sslmode=verify-full`, `verify-ca`, `require` or `disable`. Needed unless PREDICTION_LOG=off. Secret.',
+    ),
+  DATABASE_CA_FILE: z
+    .string()
+    .optional()
+    .describe(
+      "File with the CA certificates (PEM) to check PostgreSQL's certificate against, instead of the public ones.",
+    ),
+  DATABASE_POOL_SIZE: integer({ min: 1, max: 200, default: 5 }).describe(
+    'Connections for look-ups, idempotency keys and maintenance. The prediction log writes through its own: PREDICTION_LOG_WRITERS and one for batches.',
+  ),
+  DATABASE_STATEMENT_TIMEOUT_MS: integer({ min: 100, max: 3_600_000, default: 5000 }).describe(
+    'Milliseconds after which PostgreSQL gives up a statement of the service.',
+  ),
+  PREDICTION_LOG: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe('Whether answers are recorded. `off` is for trials: nothing can be looked up or proved afterwards.'),
+  PREDICTION_LOG_DURABILITY: z
+    .enum(['committed', 'spooled'])
+    .default('committed')
+    .describe(
+      '`committed`: a reply leaves once its row is committed in PostgreSQL, and without PostgreSQL none does. `spooled`: while ' +
+        'PostgreSQL is away or slow, rows go to a file on local disk first.',
+    ),
+  PREDICTION_LOG_COMMIT_TIMEOUT_MS: integer({ min: 10, max: 60_000, default: 1000 }).describe(
+    'Milliseconds that a commit may take before the request is answered 503 (`committed`) or its rows are spooled.',
+  ),
+  PREDICTION_LOG_WRITERS: integer({ min: 1, max: 32, default: 2 }).describe(
+    'Connections that commit groups of single predictions side by side.',
+  ),
+  PREDICTION_LOG_QUEUE_MAX: integer({ min: 1, max: 10_000_000, default: 100_000 }).describe(
+    'Rows that may wait in memory to be recorded; a request beyond that is answered 503 with Retry-After.',
+  ),
+  PREDICTION_LOG_SPOOL_DIR: z
+    .string()
+    .default('.data/prediction-spool')
+    .describe(
+      "Directory of the spool, on this instance's own durable disk. Used with PREDICTION_LOG_DURABILITY=spooled.",
+    ),
+  PREDICTION_LOG_SPOOL_MAX_BYTES: integer({ min: 1, max: Number.MAX_SAFE_INTEGER, default: 1024 ** 3 }).describe(
+    'Size of the spool above which requests are answered 503 with Retry-After.',
+  ),
+  PREDICTION_LOG_CHAIN_KEY: z
+    .string()
+    .min(32, 'must have at least 32 characters')
+    .optional()
+    .describe(
+      'Key of the HMAC that makes tampering with the log evident; the same for all instances, and never in the database. ' +
+        'Needed unless PREDICTION_LOG=off. Secret.',
+    ),
+  PREDICTION_LOG_RETENTION_MONTHS: integer({ min: 1, max: 1200, default: 25 }).describe(
+    'Whole months for which answers are kept; 25 is what Regulation B asks for.',
+  ),
+  CALLER_HEADER: z
+    .string()
+    .regex(/^[\w-]+$/, 'must be the name of a header')
+    .transform((name) => name.toLowerCase())
+    .optional()
+    .describe(
+      'Header in which a gateway says who calls; recorded with every answer, and what Idempotency-Keys are scoped by. It must ' +
+        'not be possible for clients to set it themselves.',
+    ),
+  AUDIT_TOKEN: z
+    .string()
+    .min(16, 'must have at least 16 characters')
+    .optional()
+    .describe('Bearer token for /predictions. Without it those routes do not exist.'),
   ADMIN_TOKEN: z
     .string()
     .min(16, 'must have at least 16 characters')
@@ -145,11 +225,11 @@ export const envVariables = {
   ),
 } satisfies Record<string, z.ZodType>;
 
+const withoutEmpty = (env: unknown) =>
+  Object.fromEntries(Object.entries(env as object).filter(([, value]) => value !== ''));
+
 export const envSchema = z
-  .preprocess(
-    (env) => Object.fromEntries(Object.entries(env as object).filter(([, value]) => value !== '')),
-    z.object(envVariables),
-  )
+  .preprocess(withoutEmpty, z.object(envVariables))
   .refine((env) => env.SHUTDOWN_DELAY_MS < env.SHUTDOWN_GRACE_MS, {
     path: ['SHUTDOWN_GRACE_MS'],
     error: 'must be more than SHUTDOWN_DELAY_MS',
@@ -170,13 +250,45 @@ export const envSchema = z
     path: ['AWS_SECRET_ACCESS_KEY'],
     error: 'must be set together with AWS_ACCESS_KEY_ID',
   })
+  .refine((env) => env.PREDICTION_LOG === 'off' || env.DATABASE_URL !== undefined, {
+    path: ['DATABASE_URL'],
+    error: 'is needed to record answers: name a PostgreSQL database, or set PREDICTION_LOG=off to record nothing',
+  })
+  .refine((env) => env.PREDICTION_LOG === 'off' || env.PREDICTION_LOG_CHAIN_KEY !== undefined, {
+    path: ['PREDICTION_LOG_CHAIN_KEY'],
+    error:
+      'is needed to record answers: set 32 random characters or more (openssl rand -hex 32), or PREDICTION_LOG=off',
+  })
   .transform((env) => ({ ...env, BOOM_ENABLED: env.BOOM_ENABLED ?? env.NODE_ENV !== 'production' }));
 
 export type Env = z.output<typeof envSchema>;
 
+/** What reads variables: `ConfigService<Env, true>` in the service, `readVariables` in a command. */
+export interface Config<Name extends keyof Env = keyof Env> {
+  get<N extends Name>(name: N, options: { infer: true }): Env[N];
+}
+
 /** @throws Error that says of every variable that is not valid what is wrong */
 export function parseEnv(env: Record<string, unknown>): Env {
-  const result = envSchema.safeParse(env);
+  return parse(envSchema, env);
+}
+
+/**
+ * Some variables alone: a command that migrates a database needs neither a model nor a key.
+ *
+ * @throws Error that says of every variable that is not valid what is wrong
+ */
+export function readVariables<Name extends keyof Env>(
+  names: readonly Name[],
+  env: Record<string, unknown>,
+): Config<Name> {
+  const shape: Record<string, z.ZodType> = Object.fromEntries(names.map((name) => [name, envVariables[name]]));
+  const values = parse(z.preprocess(withoutEmpty, z.object(shape)), env) as Pick<Env, Name>;
+  return { get: (name) => values[name] };
+}
+
+function parse<T>(schema: z.ZodType<T>, env: Record<string, unknown>): T {
+  const result = schema.safeParse(env);
   if (result.success) return result.data;
   const issues = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
   throw new Error(`Config validation error: ${issues.join('; ')}`);
