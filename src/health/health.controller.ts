@@ -1,6 +1,7 @@
 import { Controller, Get, UseFilters } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
+import { DatabaseHealthIndicator } from './database.health.js';
 import { HealthCheckFilter } from './health-check.filter.js';
 import { ModelHealthIndicator } from './model.health.js';
 import { RegistryHealthIndicator } from './registry.health.js';
@@ -18,6 +19,7 @@ export class HealthController {
     private readonly health: HealthCheckService,
     private readonly model: ModelHealthIndicator,
     private readonly registry: RegistryHealthIndicator,
+    private readonly database: DatabaseHealthIndicator,
     private readonly shutdown: ShutdownHealthIndicator,
   ) {}
 
@@ -25,7 +27,12 @@ export class HealthController {
   @HealthCheck()
   @ApiOperation({ operationId: 'getHealth', summary: 'Every check, in detail' })
   check(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.model.check(), () => this.registry.check(), () => this.shutdown.check()]);
+    return this.health.check([
+      () => this.model.check(),
+      () => this.registry.check(),
+      ...(this.database.isInUse ? [() => this.database.check()] : []),
+      () => this.shutdown.check(),
+    ]);
   }
 
   @Get('live')

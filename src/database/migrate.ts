@@ -1,0 +1,87 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client, type ClientConfig, DatabaseError } from 'pg';
+import type { Config } from '../config/env.schema.js';
+import { addMonths, ensurePartitions, MONTHS_AHEAD } from '../prediction-log/maintenance/partitions.js';
+import { clientOptions, type DATABASE_VARIABLES } from './client-options.js';
+import { createDataSource } from './data-source.js';
+import { type Query, queryOn } from './query.js';
+import { SCHEMA_LOCK } from './schema-lock.js';
+
+/** PostgreSQL 15 is the oldest that the project is tested with. */
+const MIN_SERVER_VERSION = 150_000;
+const RETRY_MS = 500;
+/** PostgreSQL starts, stops or recovers. */
+const CANNOT_CONNECT_NOW = '57P03';
+
+export interface MigrationResult {
+  /** Names of the migrations that were applied, oldest first. */
+  migrations: string[];
+  /** Names of the partitions that were made. */
+  partitions: string[];
+}
+
+/**
+ * Brings a database to the schema of this build, one migration a transaction, and makes the partitions of the months
+ * around now. Any number may do so at once: they take turns.
+ *
+ * @param waitMs for how long to wait for PostgreSQL to come up
+ * @throws Error when PostgreSQL is too old, does not come up or refuses; what was applied until then stays
+ */
+export async function migrate(
+  config: Config<(typeof DATABASE_VARIABLES)[number]>,
+  waitMs: number,
+): Promise<MigrationResult> {
+  const client = await connect({ ...clientOptions(config), statement_timeout: 0 }, waitMs);
+  try {
+    const query = queryOn(client);
+    await assertServerVersion(query);
+    await query('SELECT pg_advisory_lock($1)', [SCHEMA_LOCK]);
+    return {
+      migrations: await applyMigrations(config),
+      // The month before, for what was spooled in it and arrives late.
+      partitions: await ensurePartitions(query, addMonths(new Date(), -1), 1 + 1 + MONTHS_AHEAD),
+    };
+  } finally {
+    await client.end();
+  }
+}
+
+async function applyMigrations(config: Config<(typeof DATABASE_VARIABLES)[number]>): Promise<string[]> {
+  const dataSource = createDataSource(config, { max: 1, statement_timeout: 0 });
+  await dataSource.initialize();
+  try {
+    const applied = await dataSource.runMigrations({ transaction: 'each' });
+    return applied.map(({ name }) => name);
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+async function connect(options: ClientConfig, waitMs: number): Promise<Client> {
+  const giveUpAt = performance.now() + waitMs;
+  for (;;) {
+    const client = new Client(options);
+    // A connection that breaks later also fails the statement that is waiting for it.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      if (isRefusal(error) || performance.now() > giveUpAt) throw error;
+      await delay(RETRY_MS);
+    }
+  }
+}
+
+/** Whether PostgreSQL is there and says no, such as to the password: waiting does not help. */
+const isRefusal = (error: unknown): boolean => error instanceof DatabaseError && error.code !== CANNOT_CONNECT_NOW;
+
+async function assertServerVersion(query: Query): Promise<void> {
+  const [row] = await query<{ number: string; text: string }>(
+    `SELECT current_setting('server_version_num') AS number, current_setting('server_version') AS text`,
+  );
+  if (Number(row!.number) < MIN_SERVER_VERSION) {
+    throw new Error(`This is PostgreSQL ${row!.text}; the prediction log needs 15 or later.`);
+  }
+}

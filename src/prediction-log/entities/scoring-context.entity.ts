@@ -1,0 +1,32 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** The model that scored a row and what it ran on; see ScoringContext. */
+@Entity('scoring_contexts')
+export class ScoringContextEntity {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @Column('text', { name: 'model_name' })
+  modelName!: string;
+
+  @Column('text', { name: 'model_version' })
+  modelVersion!: string;
+
+  @Column('text', { name: 'model_alias', nullable: true })
+  modelAlias!: string | null;
+
+  @Column('text', { name: 'model_digest' })
+  modelDigest!: string;
+
+  @Column('double precision')
+  threshold!: number;
+
+  @Column('text', { name: 'feature_names', array: true })
+  featureNames!: string[];
+
+  @Column('text', { name: 'onnxruntime_version' })
+  onnxruntimeVersion!: string;
+
+  @Column('text')
+  platform!: string;
+}

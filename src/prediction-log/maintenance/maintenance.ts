@@ -1,0 +1,152 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { Client } from 'pg';
+import type { Env } from '../../config/env.schema.js';
+import { clientOptions } from '../../database/client-options.js';
+import { type Query, queryOn } from '../../database/query.js';
+import { assertSchemaIsCurrent } from '../../database/schema-check.js';
+import { SCHEMA_LOCK } from '../../database/schema-lock.js';
+import { attachDefaults } from './detach-partition.js';
+import { deleteExpiredRecords } from './expired-records.js';
+import { MaintenanceMetrics } from './maintenance-metrics.js';
+import { ensurePartitions, firstDay, MONTHS_AHEAD, PARTITIONED_TABLES } from './partitions.js';
+import { applyRetention } from './retention.js';
+
+const FIRST_RUN_MS = 10_000;
+const RUN_EVERY_MS = 24 * 3_600_000;
+const RETRY_MS = 10 * 60_000;
+/** Runs of many replicas must not arrive together: each waits between 0.9 and 1.1 of its time. */
+const JITTER = 0.1;
+/** For counting a month's rows. */
+const STATEMENT_TIMEOUT_MS = 10 * 60_000;
+/** How much longer than PostgreSQL's own limit a statement may take before its connection is given up as dead. */
+const GRACE_MS = 10_000;
+
+/**
+ * What the prediction log needs every day: partitions for the months to come, an eye on DEFAULT, an end to what has
+ * expired. Every instance does it, one at a time; who comes second finds little left to do.
+ */
+@Injectable()
+export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(Maintenance.name);
+  private timer: NodeJS.Timeout | undefined;
+  private client: Client | undefined;
+  private running: Promise<void> | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly config: ConfigService<Env, true>,
+    private readonly metrics: MaintenanceMetrics,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.config.get('PREDICTION_LOG', { infer: true }) === 'on') this.schedule(FIRST_RUN_MS);
+  }
+
+  /** What is under way is broken off; the next run goes on with it. */
+  async onApplicationShutdown(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    await this.client?.end();
+    await this.running;
+  }
+
+  /**
+   * Does what is due. A task that fails is logged and counted, and the others are done nevertheless.
+   *
+   * @returns whether all was done, and not by somebody else at the same time
+   */
+  async run(now: Date): Promise<boolean> {
+    this.client = new Client({
+      ...clientOptions(this.config),
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      query_timeout: STATEMENT_TIMEOUT_MS + GRACE_MS,
+    });
+    // A connection that breaks also fails the statement that is waiting for it.
+    this.client.on('error', () => undefined);
+    try {
+      await this.client.connect();
+      const query = queryOn(this.client);
+      await assertSchemaIsCurrent(query);
+      const [lock] = await query<{ ours: boolean }>('SELECT pg_try_advisory_lock($1) AS ours', [SCHEMA_LOCK]);
+      return lock!.ours && (await this.doTasks(query, now));
+    } catch (error) {
+      this.failed('connection', error);
+      return false;
+    } finally {
+      await this.client.end().catch(() => undefined);
+    }
+  }
+
+  private async doTasks(query: Query, now: Date): Promise<boolean> {
+    const tasks = {
+      partitions: () => this.makePartitions(query, now),
+      'default-partitions': () => this.countDefaultPartitions(query),
+      'idempotency-records': () => this.deleteExpiredRecords(query),
+      retention: () => this.applyRetention(query, now),
+    };
+    let failures = 0;
+    for (const [name, task] of Object.entries(tasks)) {
+      try {
+        await task();
+      } catch (error) {
+        failures++;
+        this.failed(name, error);
+      }
+    }
+    if (failures === 0) this.metrics.succeeded(now);
+    return failures === 0;
+  }
+
+  private async makePartitions(query: Query, now: Date): Promise<void> {
+    await attachDefaults(query);
+    const made = await ensurePartitions(query, now, 1 + MONTHS_AHEAD);
+    if (made.length > 0) this.logger.log('Made partitions', { partitions: made });
+  }
+
+  private async countDefaultPartitions(query: Query): Promise<void> {
+    for (const table of PARTITIONED_TABLES) {
+      const [row] = await query<{ rows: string }>(`SELECT count(*) AS rows FROM ${table}_default`);
+      const rows = Number(row!.rows);
+      this.metrics.defaultPartitionCounted(table, rows);
+      if (rows > 0) this.logger.warn('Rows are outside the months that have a partition', { table, rows });
+    }
+  }
+
+  private async deleteExpiredRecords(query: Query): Promise<void> {
+    const deleted = await deleteExpiredRecords(query);
+    if (deleted > 0) this.logger.log('Deleted expired idempotency records', { deleted });
+  }
+
+  private async applyRetention(query: Query, now: Date): Promise<void> {
+    const months = this.config.get('PREDICTION_LOG_RETENTION_MONTHS', { infer: true });
+    const key = this.config.get('PREDICTION_LOG_CHAIN_KEY', { infer: true })!;
+    const { dropped, held } = await applyRetention(query, { now, months, key });
+    this.metrics.retentionApplied(dropped.length, held.length);
+    for (const { month, rowCounts } of dropped) {
+      this.logger.log('Dropped a month at the end of its retention', { month, rowCounts });
+    }
+    for (const month of held) {
+      this.logger.warn('A month outlives its retention: it holds records on legal hold', { month: firstDay(month) });
+    }
+  }
+
+  private schedule(delayMs: number): void {
+    if (this.closed) return;
+    this.timer = setTimeout(
+      () => {
+        this.running = this.run(new Date()).then((done) => this.schedule(done ? RUN_EVERY_MS : RETRY_MS));
+      },
+      delayMs * (1 + JITTER * (2 * Math.random() - 1)),
+    );
+  }
+
+  private failed(task: string, error: unknown): void {
+    if (this.closed) return;
+    this.metrics.taskFailed(task);
+    this.logger.error('Maintenance of the prediction log failed; it is tried again within minutes', {
+      task,
+      reason: (error as Error).message,
+    });
+  }
+}
