@@ -7,6 +7,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 python := ml/.venv/bin/python
+# The Node.js that the service runs on, whichever one started npm.
+node := node_modules/.bin/node
 sources := $(shell find src -name '*.ts' -not -name '*.spec.ts' 2>/dev/null) tsconfig.json tsconfig.build.json nest-cli.json
 # Data set for the training commands: a file, or empty to download it.
 DATA ?=
@@ -32,11 +34,11 @@ ml/.venv/.stamp: ml/requirements-dev.lock
 	@touch $@
 
 .PHONY: start dev
-start: .make/build ## Install, build and serve the bundled model on :8000
-	npm start --silent
+start: .make/build ## Install, build, start a PostgreSQL and serve the bundled model on :8000
+	@exec $(node) deploy/local/start.ts
 
-dev: .make/node ## The same, restarted at every change of the source
-	npm run start:dev
+dev: .make/build ## The same, restarted at every change of the source
+	@PATH="$$PWD/node_modules/.bin:$$PATH" exec node deploy/local/start.ts nest start --watch
 
 .PHONY: train evaluate predict
 train: ml/.venv/.stamp ## Train the model anew (DATA=FILE, else downloaded)
@@ -74,9 +76,20 @@ test-python: ml/.venv/.stamp
 	$(python) -m pytest ml
 
 .PHONY: test-integration
-test-integration: .make/build ml/.venv/.stamp ## Tests against the MLflow and MinIO that the environment names (DATA=FILE as well)
+test-integration: .make/build ml/.venv/.stamp ## Tests against the MLflow, MinIO and PostgreSQL that the environment names (DATA=FILE as well)
 	npm run --silent test:integration
+	$(MAKE) --no-print-directory test-crash KILLS=6 OUTAGE_SECONDS=5
 	DATA=$(DATA) $(python) -m pytest ml -m integration
+
+# How often, and for how long, in `make test-crash`.
+KILLS ?= 100
+OUTAGE_SECONDS ?= 60
+
+.PHONY: test-crash
+test-crash: .make/build ## Kill service and PostgreSQL under load, and compare every answer with the table (KILLS, OUTAGE_SECONDS)
+	$(node) test/crash/kills.ts committed $(KILLS)
+	$(node) test/crash/kills.ts spooled $(KILLS)
+	$(node) test/crash/outage.ts $(OUTAGE_SECONDS)
 
 .PHONY: register promote webhook
 register: ml/.venv/.stamp ## Register a model directory in MLflow (DIR=ml/model; ALIAS=production fills an alias without a version)

@@ -5,6 +5,8 @@
  * @type {import('jest').Config}
  */
 export default {
+  globalSetup: '<rootDir>/test/support/start-database-server.ts',
+  globalTeardown: '<rootDir>/test/support/stop-database-server.ts',
   testEnvironment: '<rootDir>/test/support/native-arrays-environment.cjs',
   roots: ['<rootDir>/src', '<rootDir>/test'],
   // Some specs start the built service; this is ample also on a busy machine.

@@ -1,0 +1,96 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { PostgresServer } from './postgres-server.ts';
+
+const DATABASE = 'credit_default';
+/** Of the advisory lock that says whose the server is. */
+const OWNER_LOCK = 1;
+const CONNECT_TIMEOUT_MS = 2000;
+/** A server that was just killed or is just stopping makes room within these. */
+const START_ATTEMPTS = 3;
+const RETRY_MS = 1000;
+
+/** A database on a server of its own, which one launcher owns: the connection that holds the lock proves it. */
+export class LocalDatabase {
+  private readonly server: PostgresServer;
+  private readonly owner: Client;
+
+  private constructor(server: PostgresServer, owner: Client) {
+    this.server = server;
+    this.owner = owner;
+  }
+
+  /**
+   * Starts the server on these data, which are made unless they exist; takes over one that was left running there.
+   *
+   * @param onLost told why, when the server goes away by itself
+   * @throws Error when another launcher owns it, or it does not start; the signal's reason
+   */
+  static async open(data: string, onLost: (reason: string) => void, signal: AbortSignal): Promise<LocalDatabase> {
+    const server = new PostgresServer(data);
+    await server.initialise(signal);
+    const owner = await own(server, signal);
+    owner.on('error', (error) => onLost(error.message));
+    const database = new LocalDatabase(server, owner);
+    try {
+      await database.create();
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+    return database;
+  }
+
+  get url(): string {
+    return this.server.url(DATABASE)!;
+  }
+
+  async close(): Promise<void> {
+    await this.owner.end();
+    await this.server.stop();
+  }
+
+  private async create(): Promise<void> {
+    const { rowCount } = await this.owner.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
+    if (rowCount === 0) await this.owner.query(`CREATE DATABASE ${DATABASE}`);
+  }
+}
+
+async function own(server: PostgresServer, signal: AbortSignal): Promise<Client> {
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    const client = await connect(server);
+    if (client) return lock(client, server.data);
+    try {
+      await server.start();
+    } catch (error) {
+      if (attempt === START_ATTEMPTS) throw error;
+      await delay(RETRY_MS);
+    }
+  }
+}
+
+/** @returns undefined when no server answers for these data */
+async function connect(server: PostgresServer): Promise<Client | undefined> {
+  const url = server.url('postgres');
+  if (url === undefined) return undefined;
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true });
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ data_directory: string }>('SHOW data_directory');
+    if (rows[0]!.data_directory === server.data) return client;
+  } catch {
+    // The lock file of a server that was killed may name a port that is now another program's, or nobody's.
+  }
+  await client.end().catch(() => undefined);
+  return undefined;
+}
+
+async function lock(client: Client, data: string): Promise<Client> {
+  const { rows } = await client.query<{ ours: boolean }>('SELECT pg_try_advisory_lock($1) AS ours', [OWNER_LOCK]);
+  if (rows[0]!.ours) return client;
+  await client.end();
+  throw new Error(
+    `Another "make start" is running on ${data}. Stop it first, or set DATABASE_URL to a PostgreSQL of yours.`,
+  );
+}

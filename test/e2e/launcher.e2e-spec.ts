@@ -1,0 +1,247 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Client } from 'pg';
+import { canEnter, serverUser } from '../../deploy/local/server-user.ts';
+import { eventually } from '../support/eventually.js';
+import { checkouts } from '../support/launcher.js';
+
+async function query(databaseUrl: string, sql: string): Promise<unknown[]> {
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows as unknown[];
+  } finally {
+    await client.end();
+  }
+}
+
+/** Root, where that is who runs the tests, and a user who is not. */
+const nobody = serverUser();
+const users = nobody.uid !== undefined && canEnter(nobody, '.') ? [{}, nobody] : [{}];
+
+describe('make start', () => {
+  const newCheckout = checkouts();
+
+  it.each(users)(
+    'starts a migrated PostgreSQL that outlives the service, and keeps its data and the key: %j',
+    async (user) => {
+      const checkout = newCheckout(user);
+      const first = checkout.start();
+      const { DATABASE_URL, PREDICTION_LOG_CHAIN_KEY } = await first.service();
+      expect(await query(DATABASE_URL, 'SELECT FROM predictions')).toEqual([]);
+      expect(await first.interrupt()).toBe(0);
+      await expect(query(DATABASE_URL, 'SELECT')).rejects.toThrow('ECONNREFUSED');
+      expect(statSync(checkout.path('.data/prediction-log.key')).mode & 0o777).toBe(0o600);
+
+      const second = await checkout.start().service();
+      expect(second.PREDICTION_LOG_CHAIN_KEY).toBe(PREDICTION_LOG_CHAIN_KEY);
+      expect(await query(second.DATABASE_URL, 'SELECT FROM recorded_at_the_end')).toEqual([]);
+    },
+  );
+
+  it('starts the service itself, and says on which port', async () => {
+    const launcher = newCheckout().start({
+      command: [],
+      env: { HOST: '127.0.0.1', PORT: '0', LOG_FORMAT: 'json', MODEL_URI: `file:${path.resolve('ml/model')}` },
+    });
+    const { url } = JSON.parse(await launcher.line(/^\{.*"message":"Ready".*\}$/m)) as { url: string };
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    expect(await launcher.interrupt('SIGTERM')).toBe(0);
+  });
+
+  it.each([
+    ['DATABASE_URL', 'postgresql://db.example/log'],
+    ['PREDICTION_LOG', 'off'],
+  ])('starts the service alone with %s=%s', async (name, value) => {
+    const checkout = newCheckout();
+    const command = [process.execPath, '-p', `process.env['${name}']`];
+    const launcher = checkout.start({ command, env: { [name]: value } });
+    expect(await launcher.exitStatus).toBe(0);
+    expect(launcher.output).toBe(`${value}\n`);
+    expect(existsSync(checkout.path('.data'))).toBe(false);
+  });
+
+  it('reads .env, as the service does', async () => {
+    const checkout = newCheckout();
+    writeFileSync(checkout.path('.env'), 'PREDICTION_LOG=off\n');
+    const launcher = checkout.start({ command: [process.execPath, '-p', '"no database"'] });
+    expect(await launcher.exitStatus).toBe(0);
+    expect(launcher.output).toBe('no database\n');
+  });
+
+  it('ends as the service ends, and stops PostgreSQL', async () => {
+    const checkout = newCheckout();
+    const launcher = checkout.start({ command: [process.execPath, '-e', 'process.exit(3)'] });
+    expect(await launcher.exitStatus).toBe(3);
+    expect(existsSync(path.join(checkout.data, 'postmaster.pid'))).toBe(false);
+  });
+
+  it('leaves a port that is taken to the service to tell of', async () => {
+    const taken = net.createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as net.AddressInfo;
+    const launcher = newCheckout().start({
+      command: [],
+      env: { HOST: '127.0.0.1', PORT: String(port), MODEL_URI: `file:${path.resolve('ml/model')}` },
+    });
+    expect(await launcher.exitStatus).toBe(1);
+    expect(launcher.output).toContain(`address already in use 127.0.0.1:${port}`);
+    taken.close();
+  });
+});
+
+describe('A second make start', () => {
+  const newCheckout = checkouts();
+
+  it('says that another one is running, and leaves it alone', async () => {
+    const checkout = newCheckout();
+    const first = checkout.start();
+    const { DATABASE_URL } = await first.service();
+    const second = checkout.start();
+    expect(await second.exitStatus).toBe(1);
+    expect(second.output).toContain(`Another "make start" is running on ${checkout.data}. Stop it first`);
+    expect(await query(DATABASE_URL, 'SELECT FROM predictions')).toEqual([]);
+    expect(await first.interrupt()).toBe(0);
+  });
+
+  it('may come at the same moment: one of them runs', async () => {
+    const checkout = newCheckout();
+    const launchers = [checkout.start(), checkout.start()];
+    const loser = await Promise.race(launchers.map((each) => each.exitStatus.then(() => each)));
+    expect(await loser.exitStatus).toBe(1);
+    expect(loser.output).toContain('Another "make start" is running');
+    const winner = launchers.find((each) => each !== loser)!;
+    await winner.service();
+    expect(await winner.interrupt()).toBe(0);
+    expect(readdirSync(checkout.path('.data')).toSorted()).toEqual(['postgres', 'prediction-log.key']);
+  });
+});
+
+describe('make start, interrupted', () => {
+  const newCheckout = checkouts();
+
+  it('during initdb, leaves nothing behind', async () => {
+    const checkout = newCheckout();
+    const launcher = checkout.start();
+    await eventually(() =>
+      expect(readdirSync(checkout.path('.data'))).toEqual([expect.stringMatching(/^postgres-new-/)]),
+    );
+    expect(await launcher.interrupt()).toBe(130);
+    expect(launcher.output).toBe('');
+    expect(readdirSync(checkout.path('.data'))).toEqual([]);
+  });
+});
+
+describe('make start after a SIGKILL', () => {
+  const newCheckout = checkouts();
+
+  it('of everything, recovers the data', async () => {
+    const checkout = newCheckout();
+    const launcher = checkout.start();
+    const { DATABASE_URL, pid } = await launcher.service();
+    await query(DATABASE_URL, 'CREATE TABLE recorded ()');
+    process.kill(checkout.serverPid, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
+    await launcher.interrupt('SIGKILL');
+    const restarted = await checkout.start().service();
+    expect(await query(restarted.DATABASE_URL, 'SELECT FROM recorded')).toEqual([]);
+  });
+
+  it('of the launcher alone, takes over the PostgreSQL that was left running', async () => {
+    const checkout = newCheckout();
+    const launcher = checkout.start();
+    const { DATABASE_URL, pid } = await launcher.service();
+    await launcher.interrupt('SIGKILL');
+    process.kill(pid, 'SIGKILL');
+    const second = checkout.start();
+    expect((await second.service()).DATABASE_URL).toBe(DATABASE_URL);
+    expect(await second.interrupt()).toBe(0);
+    await expect(query(DATABASE_URL, 'SELECT')).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('is not misled by a program that has got the number of the server', async () => {
+    const checkout = newCheckout();
+    const first = checkout.start();
+    await first.service();
+    const lockFile = path.join(checkout.data, 'postmaster.pid');
+    const lock = readFileSync(lockFile, 'utf8');
+    expect(await first.interrupt()).toBe(0);
+    const stranger = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1e6)'], serverUser());
+    writeFileSync(lockFile, lock.replace(/^\d+/, String(stranger.pid)));
+    await checkout.start().service();
+    expect(stranger.exitCode).toBeNull();
+    stranger.kill();
+  });
+});
+
+describe('make start, where it cannot start', () => {
+  const newCheckout = checkouts();
+
+  /** A checkout whose data are nothing but a note of who made them. */
+  function checkoutWithDataOf(version: string) {
+    const checkout = newCheckout();
+    mkdirSync(checkout.path('.data'));
+    mkdirSync(checkout.data, { mode: 0o700 });
+    writeFileSync(path.join(checkout.data, 'PG_VERSION'), `${version}\n`);
+    const { uid = process.getuid!(), gid = process.getgid!() } = serverUser();
+    for (const file of [checkout.data, path.join(checkout.data, 'PG_VERSION')]) chownSync(file, uid, gid);
+    return checkout;
+  }
+
+  it('names both versions when the data are of another PostgreSQL', async () => {
+    const launcher = checkoutWithDataOf('15').start();
+    expect(await launcher.exitStatus).toBe(1);
+    expect(launcher.output).toMatch(
+      /postgres holds data of PostgreSQL 15, and this is PostgreSQL 18\. Move the directory/,
+    );
+  });
+
+  it('gives the log of a PostgreSQL that does not start', async () => {
+    const launcher = checkoutWithDataOf('18').start();
+    expect(await launcher.exitStatus).toBe(1);
+    expect(launcher.output).toMatch(/PostgreSQL did not start on .+: .*could not access the server configuration file/);
+  });
+
+  it('says whose the data are, when they are not those of who starts', async () => {
+    const checkout = newCheckout();
+    mkdirSync(checkout.path('.data'));
+    symlinkSync('/', checkout.data);
+    const launcher = checkout.start();
+    expect(await launcher.exitStatus).toBe(1);
+    expect(launcher.output).toMatch(/postgres belongs to user 0, and PostgreSQL would run as user \d+ now\./);
+  });
+});
+
+describe('make start by root, in a directory that nobody else can enter', () => {
+  const newCheckout = checkouts();
+  let elsewhere: string | undefined;
+  afterEach(() => {
+    if (elsewhere !== undefined) rmSync(elsewhere, { recursive: true });
+    elsewhere = undefined;
+  });
+
+  it('starts, and says where its data are', async () => {
+    const checkout = newCheckout();
+    chmodSync(checkout.directory, 0o700);
+    const launcher = checkout.start();
+    await launcher.service();
+    [, elsewhere] = /its data are in (\S+)\/postgres\.$/m.exec(launcher.output) ?? [];
+    expect(existsSync(elsewhere === undefined ? checkout.data : path.join(elsewhere, 'postgres'))).toBe(true);
+    expect(await launcher.interrupt()).toBe(0);
+  });
+});
