@@ -12,6 +12,7 @@ import { HealthModule } from './health/health.module.js';
 import { MetaModule } from './meta/meta.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { ModelRegistryModule } from './model-registry/model-registry.module.js';
+import { AuditModule } from './prediction-log/audit/audit.module.js';
 import { PredictionModule } from './prediction/prediction.module.js';
 import { WebhookModule } from './webhook/webhook.module.js';
 import { RuntimeModule, type RuntimeFacts } from './runtime.module.js';
@@ -31,6 +32,7 @@ export class AppModule {
         WebhookModule,
         AdminModule,
         PredictionModule,
+        AuditModule,
         HealthModule,
         MetaModule,
         MetricsModule,

@@ -7,6 +7,7 @@ import { ModelCache } from './cache/model-cache.js';
 import { MlflowClient } from './mlflow/mlflow-client.js';
 import { ModelLoader } from './model-loader.js';
 import { ModelMetrics, modelMetricProviders } from './model-metrics.js';
+import { PastModels } from './past-models.js';
 import { ModelFollower } from './reload/model-follower.js';
 import { RegistryStatus } from './reload/registry-status.js';
 import { ReloadHistory } from './reload/reload-history.js';
@@ -34,12 +35,13 @@ import { ModelSource } from './source/model-source.js';
       inject: [ConfigService, MlflowClient, S3ArtifactStore],
       useFactory: createModelSource,
     },
+    PastModels,
     RegistryStatus,
     ReloadHistory,
     S3ArtifactStore,
     SourceWatcher,
     VersionPreparer,
   ],
-  exports: [ActiveModel, ModelFollower, ModelSource, RegistryStatus, ReloadHistory, SourceWatcher],
+  exports: [ActiveModel, ModelFollower, ModelSource, PastModels, RegistryStatus, ReloadHistory, SourceWatcher],
 })
 export class ModelRegistryModule {}

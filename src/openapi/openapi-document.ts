@@ -20,15 +20,28 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     .setVersion(app.get<string>(SERVICE_VERSION))
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .addServer('/')
+    .addBearerAuth({
+      type: 'http',
+      scheme: 'bearer',
+      description: 'ADMIN_TOKEN for /admin, AUDIT_TOKEN for /predictions.',
+    })
     .addTag('prediction', 'Scores')
+    .addTag('audit', 'What was answered: records, replays, outcomes, erasure')
     .addTag('operations', 'Probes, metrics and facts about the instance')
     .build();
   const document = SwaggerModule.createDocument(app, config, {
     autoTagControllers: false,
-    standardSchemaConverter: (schema) => ({ schema: schemaReference(schema as z.ZodType) }),
+    standardSchemaConverter: (schema) => ({ schema: openApiSchema(schema as z.ZodType) }),
   });
   document.components = { ...document.components, schemas: { ...document.components?.schemas, ...componentSchemas() } };
   return document;
+}
+
+/** A body is a component; the parameters of a path or query have no name, and are taken apart. */
+function openApiSchema(schema: z.ZodType): object {
+  if (z.globalRegistry.get(schema)?.id !== undefined) return schemaReference(schema);
+  const { $schema: _dialect, ...parameters } = z.toJSONSchema(schema, { io: 'input' });
+  return parameters;
 }
 
 function componentSchemas(): NonNullable<NonNullable<OpenAPIObject['components']>['schemas']> {

@@ -1,10 +1,13 @@
-import { Body, Controller, Header, HttpCode, HttpStatus, Post } from '@nestjs/common';
-import { ApiOperation, ApiOkResponse, ApiTags, ApiBody } from '@nestjs/swagger';
+import { Body, Controller, Header, HttpCode, HttpStatus, Post, Req, Res } from '@nestjs/common';
+import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RouteConfig } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorCode } from '../common/errors/error-codes.js';
 import { ApiProblems } from '../openapi/api-problems.decorator.js';
 import { schemaReference } from '../openapi/schema-reference.js';
 import type { RouteSettings } from '../common/http/route-settings.js';
+import { Idempotency } from '../prediction-log/idempotency/idempotency.js';
+import { RequestOrigin } from '../prediction-log/request-origin.js';
 import { BatchService } from './batch/batch.service.js';
 import { PredictionService } from './prediction.service.js';
 import {
@@ -26,7 +29,22 @@ const SCORING_PROBLEMS = [
   'UNSUPPORTED_MEDIA_TYPE',
   'FEATURES_MISMATCH',
   'MODEL_NOT_READY',
+  'IDEMPOTENCY_UNSUPPORTED',
+  'IDEMPOTENCY_IN_PROGRESS',
+  'IDEMPOTENCY_KEY_REUSED',
+  'PREDICTION_NOT_RECORDED',
+  'PREDICTION_LOG_UNAVAILABLE',
+  'PREDICTION_LOG_FULL',
 ] as const satisfies readonly ErrorCode[];
+
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  required: false,
+  description:
+    'A key of your choice for this request, of 1 to 255 visible ASCII characters. When the same request comes again with it ' +
+    'within 24 hours, the first answer is repeated and nothing is recorded anew.',
+  schema: { type: 'string' as const, minLength: 1, maxLength: 255 },
+};
 
 @ApiTags('prediction')
 @Controller('predict')
@@ -34,15 +52,24 @@ export class PredictionController {
   constructor(
     private readonly predictions: PredictionService,
     private readonly batches: BatchService,
+    private readonly origin: RequestOrigin,
+    private readonly idempotency: Idempotency,
   ) {}
 
   @Post()
   @HttpCode(HttpStatus.OK)
   @ApiOperation({ operationId: 'predict', summary: 'Probability of default for one application' })
+  @ApiHeader(IDEMPOTENCY_KEY)
   @ApiOkResponse({ standardSchema: predictResponseSchema, description: 'The answer.' })
   @ApiProblems(...SCORING_PROBLEMS)
-  predict(@Body({ schema: predictRequestSchema }) request: PredictRequest): Promise<PredictResponse> {
-    return this.predictions.predict(request);
+  predict(
+    @Body({ schema: predictRequestSchema }) body: PredictRequest,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<PredictResponse | Uint8Array> {
+    return this.idempotency.run(request, reply, (claim) =>
+      this.predictions.predict(body, this.origin.of(request), claim),
+    );
   }
 
   @Post('batch')
@@ -54,10 +81,15 @@ export class PredictionController {
     summary: 'Probabilities for up to 10,000 applications, all or nothing',
   })
   @ApiBody({ required: true, schema: schemaReference(predictBatchRequestSchema) })
+  @ApiHeader(IDEMPOTENCY_KEY)
   @ApiOkResponse({ standardSchema: predictBatchResponseSchema, description: 'The answers, in order.' })
   @ApiProblems(...SCORING_PROBLEMS, 'OVERLOADED')
-  predictBatch(@Body() body: Buffer | undefined): Promise<Uint8Array> {
+  predictBatch(
     // Fastify parses nothing where there is neither a body nor a content type.
-    return this.batches.predict(body ?? new Uint8Array());
+    @Body() body: Buffer = Buffer.alloc(0),
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Uint8Array> {
+    return this.idempotency.run(request, reply, (claim) => this.batches.predict(body, this.origin.of(request), claim));
   }
 }

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { MetricsModule } from '../metrics/metrics.module.js';
 import { ModelRegistryModule } from '../model-registry/model-registry.module.js';
+import { PredictionLogModule } from '../prediction-log/prediction-log.module.js';
 import { BatchAdmission } from './batch/batch-admission.js';
 import { BatchPool } from './batch/batch-pool.js';
 import { BatchService } from './batch/batch.service.js';
@@ -9,7 +10,7 @@ import { PredictionMetrics, predictionMetricProviders } from './prediction-metri
 import { PredictionService } from './prediction.service.js';
 
 @Module({
-  imports: [ModelRegistryModule, MetricsModule],
+  imports: [ModelRegistryModule, MetricsModule, PredictionLogModule],
   controllers: [PredictionController],
   providers: [
     BatchAdmission,

@@ -1,4 +1,12 @@
 import { z } from 'zod';
+import {
+  modelRefSchema,
+  predictedClass,
+  probability,
+  referenceSchema,
+  threshold,
+  warningSchema,
+} from '../prediction-log/answer.schemas.js';
 
 /** At most this many rows in a batch. */
 export const MAX_BATCH_ROWS = 10_000;
@@ -17,19 +25,10 @@ const features = z.unknown().meta({
   ],
 });
 
-const reference = z
-  .string()
-  .min(1)
-  .max(128)
-  // eslint-disable-next-line no-control-regex -- control characters are what it is there to refuse
-  .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'must not contain control characters')
-  .refine((text) => text.isWellFormed(), 'must not contain lone surrogates')
-  .describe("The caller's own id of the application, to find the answer by later.");
-
 export const predictRequestSchema = z
   .strictObject({
     data: z.strictObject({ features }),
-    reference: reference.optional(),
+    reference: referenceSchema.optional(),
   })
   .meta({
     id: 'PredictRequest',
@@ -39,7 +38,7 @@ export const predictRequestSchema = z
 export const predictBatchRequestSchema = z
   .strictObject({
     data: z
-      .array(z.strictObject({ features, reference: reference.optional() }))
+      .array(z.strictObject({ features, reference: referenceSchema.optional() }))
       .min(1)
       .max(MAX_BATCH_ROWS),
   })
@@ -55,22 +54,10 @@ export const predictBatchRequestSchema = z
     ],
   });
 
-const predictedClass = z.literal([0, 1]).describe('1: predicted to default (probability >= threshold).');
-const probability = z.number().min(0).max(1).describe('Probability of default.');
-const threshold = z.number().min(0).max(1).describe("The model's own decision threshold.");
 const answerId = z.uuidv7().describe('Names this answer for ever.');
 
-const modelRefSchema = z
-  .object({
-    name: z.string(),
-    version: z.string(),
-    alias: z.string().nullable().describe('The alias that the version was found by.'),
-    digest: z.string().describe("SHA-256 over the model directory's manifest: names these bytes."),
-  })
-  .meta({ id: 'ModelRef' });
-
 const warnings = z
-  .array(z.object({ feature: z.string(), code: z.literal('OUT_OF_RANGE') }).meta({ id: 'FeatureWarning' }))
+  .array(warningSchema)
   .optional()
   .describe('Present when a feature is outside the range that the model declares for it. It was scored all the same.');
 

@@ -2,6 +2,7 @@ import type { ModelRunner } from '../../src/model-registry/runner/model-runner.j
 
 /** Scores each row with a function instead of a model. */
 export class FakeModelRunner implements ModelRunner {
+  readonly runtimeVersion = 'fake';
   isDisposed = false;
 
   constructor(

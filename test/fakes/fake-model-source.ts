@@ -63,6 +63,7 @@ export class FakeModelSource implements ModelSource {
   }
 
   private async answering(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     const aborted = new Promise<never>((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
     });

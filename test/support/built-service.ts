@@ -26,7 +26,8 @@ const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { script
 const [, ...NODE_ARGUMENTS] = scripts.start.split(' ');
 
 /**
- * @param env the service's whole environment, beside a free port, logs in JSON and a model cache of its own
+ * @param env the service's whole environment, beside a free port, logs in JSON, a model cache of its own and
+ *   PREDICTION_LOG=off
  * @throws Error with the logs when the service ends, or says nothing for 20 s, instead of becoming ready
  */
 export async function startBuiltService(env: Record<string, string> = {}): Promise<BuiltService> {
@@ -60,7 +61,14 @@ export async function runBuiltService(env: Record<string, string>): Promise<Ende
 function spawnService(env: Record<string, string>) {
   const cacheDirectory = mkdtempSync(join(tmpdir(), 'credit-default-cache-'));
   const child = spawn(process.execPath, NODE_ARGUMENTS, {
-    env: { HOST: '127.0.0.1', PORT: '0', LOG_FORMAT: 'json', MODEL_CACHE_DIR: cacheDirectory, ...env },
+    env: {
+      HOST: '127.0.0.1',
+      PORT: '0',
+      LOG_FORMAT: 'json',
+      MODEL_CACHE_DIR: cacheDirectory,
+      PREDICTION_LOG: 'off',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let written = '';

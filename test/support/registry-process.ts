@@ -7,6 +7,7 @@ import { register } from 'prom-client';
 import { ActiveModel } from '../../src/model-registry/active-model.js';
 import { ModelCache } from '../../src/model-registry/cache/model-cache.js';
 import { ModelRegistryModule } from '../../src/model-registry/model-registry.module.js';
+import { PastModels } from '../../src/model-registry/past-models.js';
 import { ModelFollower } from '../../src/model-registry/reload/model-follower.js';
 import { RegistryStatus } from '../../src/model-registry/reload/registry-status.js';
 import { ReloadHistory } from '../../src/model-registry/reload/reload-history.js';
@@ -27,6 +28,7 @@ export interface RegistryProcess {
   follower: ModelFollower;
   watcher: SourceWatcher;
   preparer: VersionPreparer;
+  pastModels: PastModels;
   activeModel: ActiveModel;
   cache: ModelCache;
   status: RegistryStatus;
@@ -94,6 +96,7 @@ const parts = (module: TestingModule): RegistryProcess => {
     follower: module.get(ModelFollower),
     watcher: module.get(SourceWatcher),
     preparer: module.get(VersionPreparer),
+    pastModels: module.get(PastModels),
     activeModel,
     cache: module.get(ModelCache),
     status: module.get(RegistryStatus),

@@ -18,7 +18,8 @@ afterAll(() => {
 /**
  * The real application with a real model, listening nowhere: supertest talks to `app.getHttpServer()`.
  *
- * @param env variables beside NODE_ENV=test and a model cache of its own; they replace the process's own until the application is created
+ * @param env variables beside NODE_ENV=test, PREDICTION_LOG=off and a model cache of its own; they replace the process's own
+ *   until the application is created
  */
 export async function startTestApp(env: Record<string, string> = {}): Promise<NestFastifyApplication> {
   // prom-client's registry is the process's own, and a spec may start one application after another.
@@ -26,7 +27,7 @@ export async function startTestApp(env: Record<string, string> = {}): Promise<Ne
   const cacheDirectory = mkdtempSync(join(tmpdir(), 'credit-default-cache-'));
   cacheDirectories.push(cacheDirectory);
   const before = { ...process.env };
-  Object.assign(process.env, { NODE_ENV: 'test', MODEL_CACHE_DIR: cacheDirectory, ...env });
+  Object.assign(process.env, { NODE_ENV: 'test', PREDICTION_LOG: 'off', MODEL_CACHE_DIR: cacheDirectory, ...env });
   try {
     const app = await createApp({ version: '0.0.0-test', batchWorker: BATCH_WORKER });
     // What the service logs is proved on the built one; here it would only hide what Jest has to say.

@@ -9,12 +9,12 @@ type SchemaIssue = z.core.$ZodIssue;
  */
 export function invalidRequest(issues: readonly SchemaIssue[]): DomainError {
   return new DomainError('INVALID_REQUEST', {
-    detail: 'The body does not have the shape that this route takes; `errors` says where. See GET /docs.',
+    detail: 'The request does not have the shape that this route takes; `errors` says where. See GET /docs.',
     errors: issues.map(toInputIssue),
   });
 }
 
-function toInputIssue(issue: SchemaIssue): InputIssue {
+export function toInputIssue(issue: SchemaIssue): InputIssue {
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
     return { path, message: `has ${issue.keys.length} member(s) that are not part of this request` };

@@ -20,14 +20,18 @@ const REFUSALS = new Map<number, { code: ErrorCode; detail: string }>([
     HttpStatus.PAYLOAD_TOO_LARGE,
     {
       code: 'PAYLOAD_TOO_LARGE',
-      detail: 'The body is over the limit of this route: 64 KiB, or 16 MiB for /predict/batch. Send fewer rows.',
+      detail:
+        'The body is over the limit of this route: 64 KiB, but 16 MiB for /predict/batch and 256 KiB for ' +
+        '/predictions/outcomes. Send fewer rows.',
     },
   ],
   [
     HttpStatus.UNSUPPORTED_MEDIA_TYPE,
     {
       code: 'UNSUPPORTED_MEDIA_TYPE',
-      detail: 'Send the body as JSON, with the header Content-Type: application/json.',
+      detail:
+        'Send the body as JSON with the header Content-Type: application/json, or to /predictions/outcomes as lines of JSON ' +
+        'with application/x-ndjson.',
     },
   ],
 ]);

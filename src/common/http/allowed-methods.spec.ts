@@ -11,6 +11,7 @@ describe('allowedMethods', () => {
     fastify.get('/things', () => 'ok');
     fastify.post('/things', () => 'ok');
     fastify.delete('/things/:id', () => 'ok');
+    fastify.post('/things/all', () => 'ok');
     fastify.setNotFoundHandler((request) => allowedMethods(request));
     await fastify.ready();
   });
@@ -20,6 +21,7 @@ describe('allowedMethods', () => {
     ['a path with several methods, in order', '/things', ['GET', 'HEAD', 'POST']],
     ['a path with a query string', '/things?a=/b', ['GET', 'HEAD', 'POST']],
     ['a path with a parameter', '/things/7', ['DELETE']],
+    ['a path that is a parameter of another', '/things/all', ['DELETE', 'POST']],
     ['a path with an empty parameter', '/things/', []],
     ['a path that goes on', '/things/7/parts', []],
     ['an unknown path', '/nothing', []],

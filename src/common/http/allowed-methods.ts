@@ -21,10 +21,11 @@ export function collectRoutes(fastify: FastifyInstance): void {
 /** The methods that the request's path would have taken: none means that the path itself is unknown. */
 export function allowedMethods(request: FastifyRequest): string[] {
   const path = request.url.split('?', 1)[0] ?? '';
+  const allowed = new Set<string>();
   for (const [template, methods] of request.server.methodsByTemplate) {
-    if (matches(template, path)) return [...methods].toSorted();
+    if (matches(template, path)) methods.forEach((method) => allowed.add(method));
   }
-  return [];
+  return [...allowed].toSorted();
 }
 
 function matches(template: string, path: string): boolean {

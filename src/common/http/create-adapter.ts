@@ -1,7 +1,9 @@
+import { UnsupportedMediaTypeException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { toDomainError } from '../errors/to-domain-error.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
+import { decorateWithBodyHash, keepBodyHash } from './body-hash.js';
 import { parseJson } from './json-body.js';
 import { requestId } from './request-context.js';
 import { DEFAULT_BODY_LIMIT_BYTES } from './route-settings.js';
@@ -12,7 +14,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** A client that sends more slowly would hold a place among the large batches for nothing. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
-/** Fastify as this service uses it: JSON bodies only, request ids, limits, and errors as problem documents. */
+/** Fastify as this service uses it: JSON bodies, or lines of JSON where a route takes those, request ids, limits, and errors as problem documents. */
 export function createAdapter(): FastifyAdapter {
   const problems = new ProblemFilter();
   const adapter = new FastifyAdapter({
@@ -30,9 +32,12 @@ export function createAdapter(): FastifyAdapter {
     },
   });
   const fastify = adapter.getInstance();
+  decorateWithBodyHash(fastify);
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    const { rawBody, optionalBody } = request.routeOptions.config;
+    keepBodyHash(request, body);
+    const { rawBody, optionalBody, lines } = request.routeOptions.config;
+    if (lines) return done(new UnsupportedMediaTypeException());
     if (rawBody) return done(null, body);
     if (optionalBody && body.byteLength === 0) return done(null, undefined);
     try {
@@ -40,6 +45,10 @@ export function createAdapter(): FastifyAdapter {
     } catch (error) {
       done(error as Error);
     }
+  });
+  fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (request.routeOptions.config.lines) done(null, body);
+    else done(new UnsupportedMediaTypeException());
   });
   return adapter;
 }

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '../ids/new-id.js';
 
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /** The caller's X-Request-Id where it is harmless in logs and headers, else a new UUID v7. */
 export function requestId(request: Pick<IncomingMessage, 'headers'>): string {
   const given = request.headers['x-request-id'];
-  return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : uuidv7();
+  return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : newId();
 }
 
 /** version-traceid-parentid-flags: https://www.w3.org/TR/trace-context/#traceparent-header */

@@ -4,6 +4,8 @@ export interface RouteSettings {
   bodyLimitBytes?: number;
   /** Hands the body's bytes to the handler, unparsed. */
   rawBody?: boolean;
+  /** Takes newline-delimited JSON (application/x-ndjson) in place of JSON, and hands the bytes to the handler. */
+  lines?: boolean;
   /** Takes a request without a body, whatever content type it names. */
   optionalBody?: boolean;
   /** Bounds the large batches in memory; see BatchAdmission. */

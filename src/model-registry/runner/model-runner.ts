@@ -3,6 +3,9 @@ export interface ModelRunner {
   /** Number of inputs, d. */
   readonly width: number;
 
+  /** Version of the engine: another one may give other last bits. */
+  readonly runtimeVersion: string;
+
   /**
    * Probabilities of class 1 (default).
    *

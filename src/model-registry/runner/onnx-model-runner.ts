@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { ModelRejectedError } from '../model-rejected.error.js';
 import { findProbabilityOutput, type ProbabilityOutput } from './probability-output.js';
 import { type ModelRunner, ModelRunnerFactory } from './model-runner.js';
@@ -31,6 +31,7 @@ export class OnnxModelRunnerFactory extends ModelRunnerFactory {
 }
 
 class OnnxModelRunner implements ModelRunner {
+  readonly runtimeVersion = env.versions.node ?? 'unknown';
   private runsInFlight = 0;
   private idle: (() => void) | undefined;
 

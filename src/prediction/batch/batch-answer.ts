@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid';
+import { newIds } from '../../common/ids/new-id.js';
 import { parseJson } from '../../common/http/json-body.js';
 import { invalidRequest } from '../../common/errors/schema-issues.js';
 import type { ModelRunner } from '../../model-registry/runner/model-runner.js';
@@ -6,13 +6,23 @@ import type { ScoringSpec } from '../../model-registry/served-model.js';
 import { FeatureEncoder, type FeatureWarning } from '../feature-encoder.js';
 import { predictBatchRequestSchema, type PredictBatchResponse } from '../prediction.schemas.js';
 
-/** A batch's reply, ready to send, with what the metrics need to know of it. */
+/** A batch's reply, ready to send, with what the metrics and the log need to know of it. */
 export interface BatchAnswer {
   /** UTF-8 JSON of a PredictBatchResponse. */
   body: Uint8Array;
   /** `[n]`, in the order of the request. */
   probabilities: Float32Array;
   inferenceMs: number;
+  /** `[n, d]`, the values that were scored. */
+  inputs: Float32Array;
+  /** What the log keeps of each row beside its inputs and probability. */
+  rows: AnsweredRow[];
+}
+
+export interface AnsweredRow {
+  id: string;
+  reference: string | null;
+  warnings: FeatureWarning[] | null;
 }
 
 /**
@@ -27,25 +37,28 @@ export async function answerBatch(body: Uint8Array, spec: ScoringSpec, runner: M
   const { data } = request.data;
 
   const encoder = new FeatureEncoder(spec.inputs);
-  const rows = new Float32Array(data.length * encoder.width);
-  const warnings = data.map(({ features }, i) =>
-    encoder.encode(features, `data.${i}.features`, rows, i * encoder.width),
-  );
+  const inputs = new Float32Array(data.length * encoder.width);
+  const ids = newIds(data.length);
+  const rows = data.map(({ features, reference }, i) => ({
+    id: ids[i]!,
+    reference: reference ?? null,
+    warnings: encoder.encode(features, `data.${i}.features`, inputs, i * encoder.width) ?? null,
+  }));
 
   const startedAt = performance.now();
-  const probabilities = await runner.score(rows, data.length);
+  const probabilities = await runner.score(inputs, data.length);
   const inferenceMs = performance.now() - startedAt;
 
   const response: PredictBatchResponse = {
-    predictions: Array.from(probabilities, (probability, i) => row(probability, spec.threshold, warnings[i])),
+    predictions: rows.map((row, i) => answerOf(row, probabilities[i]!, spec.threshold)),
     threshold: spec.threshold,
     model: spec.ref,
   };
-  return { body: Buffer.from(JSON.stringify(response)), probabilities, inferenceMs };
+  return { body: Buffer.from(JSON.stringify(response)), probabilities, inferenceMs, inputs, rows };
 }
 
-const row = (probability: number, threshold: number, warnings: FeatureWarning[] | undefined) => ({
-  id: uuidv7(),
+const answerOf = ({ id, warnings }: AnsweredRow, probability: number, threshold: number) => ({
+  id,
   prediction: probability >= threshold ? (1 as const) : (0 as const),
   probability,
   ...(warnings && { warnings }),

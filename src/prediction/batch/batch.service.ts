@@ -1,7 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { ActiveModel } from '../../model-registry/active-model.js';
+import { newId } from '../../common/ids/new-id.js';
+import type { ServedModel } from '../../model-registry/served-model.js';
+import { PredictionLog } from '../../prediction-log/prediction-log.js';
+import type { PredictionRow } from '../../prediction-log/prediction-record.js';
+import type { IdempotencyClaim } from '../../prediction-log/idempotency/idempotency-records.js';
+import type { Origin } from '../../prediction-log/request-origin.js';
+import { scoringContext } from '../../prediction-log/scoring-context.js';
 import { PredictionMetrics } from '../prediction-metrics.js';
-import { answerBatch } from './batch-answer.js';
+import { answerBatch, type BatchAnswer } from './batch-answer.js';
 import { BatchPool } from './batch-pool.js';
 import { isLarge } from './batch-size.js';
 
@@ -12,19 +19,48 @@ export class BatchService {
     private readonly activeModel: ActiveModel,
     private readonly pool: BatchPool,
     private readonly metrics: PredictionMetrics,
+    private readonly log: PredictionLog,
   ) {}
 
   /**
    * @param body the request's bytes
    * @returns the reply's bytes, a PredictBatchResponse as JSON
-   * @throws DomainError MODEL_NOT_READY, and as {@link answerBatch}
+   * @throws DomainError MODEL_NOT_READY, and as {@link answerBatch} and {@link PredictionLog.record}
    */
-  async predict(body: Uint8Array): Promise<Uint8Array> {
+  async predict(body: Uint8Array, origin: Origin, claim?: IdempotencyClaim): Promise<Uint8Array> {
     const model = this.activeModel.current();
     const answer = isLarge(body.byteLength)
       ? await this.pool.answer(body, model)
       : await answerBatch(body, model, model.runner);
     this.metrics.scored(model, answer.probabilities, answer.inferenceMs);
+    if (this.log.enabled) await this.record(answer, model, origin, claim);
     return answer.body;
   }
+
+  private async record(
+    answer: BatchAnswer,
+    model: ServedModel,
+    origin: Origin,
+    claim: IdempotencyClaim | undefined,
+  ): Promise<void> {
+    await this.log.record({
+      ...origin,
+      context: scoringContext(model),
+      batchId: newId(),
+      inferenceUs: Math.fround(1000 * answer.inferenceMs),
+      rows: recordsOf(answer, model),
+      ...(claim && { idempotency: { ...claim, response: answer.body } }),
+    });
+  }
+}
+
+function recordsOf({ rows, inputs, probabilities }: BatchAnswer, { threshold }: ServedModel): PredictionRow[] {
+  const width = inputs.length / rows.length;
+  return rows.map((row, i) => ({
+    ...row,
+    rowIndex: i,
+    inputs: inputs.subarray(i * width, (i + 1) * width),
+    probability: probabilities[i]!,
+    prediction: probabilities[i]! >= threshold ? 1 : 0,
+  }));
 }

@@ -1,0 +1,94 @@
+import { describe, expect, it } from '@jest/globals';
+import { type ChainGroup, ChainWriter, groupHmac } from './chain-writer.js';
+
+const KEY = 'k'.repeat(32);
+const LEAST = '01a20a9e-03d4-72c3-bae8-c89e001632b9';
+const NEXT = '01a20a9e-03d4-72c3-bae8-c89e001632ba';
+
+const row = (id: string, fill: number) => ({ id, hash: new Uint8Array(32).fill(fill) });
+const rows = [row(NEXT, 1), row(LEAST, 2)];
+
+const group: Omit<ChainGroup, 'hmac'> = {
+  id: LEAST,
+  kind: 'prediction',
+  writer: '11111111-2222-3333-4444-555555555555',
+  sequence: 0,
+  previousHash: new Uint8Array(32),
+  rowCount: 2,
+  rowHashes: Buffer.concat([Buffer.alloc(32, 1), Buffer.alloc(32, 2)]),
+};
+
+describe('groupHmac', () => {
+  it('is what its definition says, computed by another program', () => {
+    expect(groupHmac(group, KEY).toString('hex')).toBe(
+      '8d5781c161b65d4a12323ba9018ce88368d9edc55e86c3b26a5f38966372518e',
+    );
+  });
+
+  it.each<[string, Partial<ChainGroup>]>([
+    ['id', { id: NEXT }],
+    ['kind', { kind: 'outcome' }],
+    ['writer', { writer: LEAST }],
+    ['sequence', { sequence: 1 }],
+    ['previous hash', { previousHash: new Uint8Array(32).fill(9) }],
+    ['row count', { rowCount: 1 }],
+    ['row hashes', { rowHashes: Buffer.concat([Buffer.alloc(32, 2), Buffer.alloc(32, 1)]) }],
+  ])('covers the %s', (_what, change) => {
+    expect(groupHmac({ ...group, ...change }, KEY)).not.toEqual(groupHmac(group, KEY));
+  });
+
+  it('cannot be had without the key', () => {
+    expect(groupHmac(group, `${KEY}!`)).not.toEqual(groupHmac(group, KEY));
+  });
+});
+
+describe('ChainWriter', () => {
+  it('names a group by the least id of its rows and keeps their hashes in their order', () => {
+    expect(new ChainWriter(KEY).link('prediction', rows)).toMatchObject({
+      id: LEAST,
+      sequence: 0,
+      previousHash: new Uint8Array(32),
+      rowCount: 2,
+      rowHashes: Buffer.concat(rows.map(({ hash }) => hash)),
+    });
+  });
+
+  it('links each group to the one that was committed before', () => {
+    const writer = new ChainWriter(KEY);
+    const first = writer.link('prediction', rows);
+    writer.committed(first);
+    expect(writer.link('outcome', rows)).toMatchObject({
+      writer: first.writer,
+      sequence: 1,
+      previousHash: first.hmac,
+    });
+  });
+
+  it('gives the place of a group that was given up to the next one', () => {
+    const writer = new ChainWriter(KEY);
+    writer.link('prediction', rows);
+    expect(writer.link('prediction', [row(NEXT, 3)])).toMatchObject({ sequence: 0, previousHash: new Uint8Array(32) });
+  });
+
+  it('links the groups of one transaction to each other, all or none of which become part of the chain', () => {
+    const writer = new ChainWriter(KEY);
+    const first = writer.link('prediction', rows);
+    const second = writer.link('prediction', [row(NEXT, 3)], first);
+    expect(second).toMatchObject({ sequence: 1, previousHash: first.hmac });
+    expect(writer.head).toBeUndefined();
+    writer.committed(second);
+    expect(writer.link('prediction', rows)).toMatchObject({ sequence: 2, previousHash: second.hmac });
+  });
+
+  it('tells its newest group, and none before the first', () => {
+    const writer = new ChainWriter(KEY);
+    expect(writer.head).toBeUndefined();
+    const only = writer.link('prediction', rows);
+    writer.committed(only);
+    expect(writer.head).toEqual({ writer: writer.id, sequence: 0, hash: Buffer.from(only.hmac).toString('hex') });
+  });
+
+  it('is not confused with another one', () => {
+    expect(new ChainWriter(KEY).id).not.toBe(new ChainWriter(KEY).id);
+  });
+});

@@ -1,0 +1,89 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { CanonicalBytes } from './canonical-bytes.js';
+import { HASH_BYTES } from './row-hash.js';
+
+export type ChainKind = 'prediction' | 'outcome' | 'erasure';
+
+/** A link of a writer's chain: rows that were committed together. */
+export interface ChainGroup {
+  /** The smallest id of its rows. */
+  id: string;
+  kind: ChainKind;
+  writer: string;
+  /** From 0, without gaps. */
+  sequence: number;
+  /** The hmac of the group before; zeros for the first. */
+  previousHash: Uint8Array;
+  rowCount: number;
+  /** `rowCount` times `HASH_BYTES`, in the order of `group_index`. */
+  rowHashes: Uint8Array;
+  hmac: Uint8Array;
+}
+
+/** The newest group of a writer: whoever kept it elsewhere can tell that the chain's tail was cut off. */
+export interface ChainHead {
+  writer: string;
+  sequence: number;
+  hash: string;
+}
+
+const encoder = new CanonicalBytes();
+
+export function groupHmac(group: Omit<ChainGroup, 'hmac'>, key: string): Buffer {
+  const bytes = encoder
+    .start()
+    .text('group')
+    .text(group.id)
+    .text(group.kind)
+    .text(group.writer)
+    .number(group.sequence)
+    .bytes(group.previousHash)
+    .number(group.rowCount)
+    .bytes(group.rowHashes)
+    .finish();
+  return createHmac('sha256', key).update(bytes).digest();
+}
+
+/**
+ * Links groups to a chain of its own. Only what was committed becomes part of it: a group that is given up is followed by
+ * another one with the same sequence. One group at a time: link, write, commit or give up.
+ */
+export class ChainWriter {
+  readonly id = randomUUID();
+  private sequence = 0;
+  private previousHash: Uint8Array = new Uint8Array(HASH_BYTES);
+
+  /** @param key PREDICTION_LOG_CHAIN_KEY */
+  constructor(private readonly key: string) {}
+
+  /**
+   * The group that comes next, not yet part of the chain.
+   *
+   * @param rows in the order of `group_index`; at least one
+   * @param after the group before it in the same transaction; without it, the newest of the chain
+   */
+  link(kind: ChainKind, rows: readonly { id: string; hash: Uint8Array }[], after?: ChainGroup): ChainGroup {
+    const group = {
+      id: rows.reduce((least, { id }) => (id < least ? id : least), rows[0]!.id),
+      kind,
+      writer: this.id,
+      sequence: after ? after.sequence + 1 : this.sequence,
+      previousHash: after ? after.hmac : this.previousHash,
+      rowCount: rows.length,
+      rowHashes: Buffer.concat(rows.map(({ hash }) => hash)),
+    };
+    return { ...group, hmac: groupHmac(group, this.key) };
+  }
+
+  /** Makes the group the newest of the chain, once its transaction has committed. */
+  committed({ sequence, hmac }: ChainGroup): void {
+    this.sequence = sequence + 1;
+    this.previousHash = hmac;
+  }
+
+  /** Undefined until the first group was committed. */
+  get head(): ChainHead | undefined {
+    if (this.sequence === 0) return undefined;
+    return { writer: this.id, sequence: this.sequence - 1, hash: Buffer.from(this.previousHash).toString('hex') };
+  }
+}

@@ -1,0 +1,100 @@
+import { hash } from 'node:crypto';
+import type { ScoringContext, StoredPrediction } from '../prediction-record.js';
+import { CanonicalBytes } from './canonical-bytes.js';
+
+export const HASH_BYTES = 32;
+export const SALT_BYTES = 16;
+
+const encoder = new CanonicalBytes();
+
+/** By way of a string of 32 one-byte characters: asking for a Buffer takes three times as long. */
+const sha256 = (bytes: Buffer): Buffer => Buffer.from(hash('sha256', bytes, 'binary'), 'binary');
+
+/**
+ * Hash of what belongs to the subject and can be erased. The salt makes it useless for guessing the erased values.
+ *
+ * @param salt `SALT_BYTES` random bytes
+ * @param inputs `[d]`
+ */
+export function subjectHash(salt: Uint8Array, inputs: Float32Array, reference: string | null): Buffer {
+  return sha256(encoder.start().bytes(salt).float32s(inputs).text(reference).finish());
+}
+
+/** Hash of a row, from its fixed columns and its {@link subjectHash}: the latter alone outlives an erasure. */
+export function predictionHash(row: Omit<StoredPrediction, 'inputs' | 'reference'>, subject: Uint8Array): Buffer {
+  encoder
+    .start()
+    .text('prediction')
+    .text(row.id)
+    .text(row.contextId)
+    .text(row.requestId)
+    .text(row.traceId)
+    .text(row.batchId)
+    .number(row.rowIndex)
+    .float32(row.probability)
+    .number(row.prediction)
+    .text(row.caller)
+    .float32(row.inferenceUs)
+    .bytes(subject)
+    .number(row.warnings && row.warnings.length);
+  for (const { feature, code } of row.warnings ?? []) encoder.text(feature).text(code);
+  return sha256(encoder.finish());
+}
+
+export interface OutcomeRow {
+  id: string;
+  predictionId: string;
+  defaulted: boolean;
+  observedAt: Date;
+  requestId: string;
+  caller: string | null;
+}
+
+export function outcomeHash({ id, predictionId, defaulted, observedAt, requestId, caller }: OutcomeRow): Buffer {
+  return sha256(
+    encoder
+      .start()
+      .text('outcome')
+      .text(id)
+      .text(predictionId)
+      .number(defaulted ? 1 : 0)
+      .number(observedAt.getTime())
+      .text(requestId)
+      .text(caller)
+      .finish(),
+  );
+}
+
+export interface ErasureRow {
+  id: string;
+  referenceHmac: Uint8Array;
+  rowCount: number;
+  requestId: string;
+}
+
+export function erasureHash({ id, referenceHmac, rowCount, requestId }: ErasureRow): Buffer {
+  return sha256(
+    encoder.start().text('erasure').text(id).bytes(referenceHmac).number(rowCount).text(requestId).finish(),
+  );
+}
+
+/** A context is named by its own content, so a row's hash covers it too. */
+export function contextId(context: Omit<ScoringContext, 'id'>): string {
+  encoder
+    .start()
+    .text('context')
+    .text(context.modelName)
+    .text(context.modelVersion)
+    .text(context.modelAlias)
+    .text(context.modelDigest)
+    .number(context.threshold)
+    .text(context.onnxruntimeVersion)
+    .text(context.platform);
+  for (const name of context.featureNames) encoder.text(name);
+  return uuidOf(sha256(encoder.finish()));
+}
+
+function uuidOf(bytes: Buffer): string {
+  const hex = bytes.toString('hex', 0, 16);
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}

@@ -1,0 +1,82 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { Env } from '../config/env.schema.js';
+import { clientOptions } from '../database/client-options.js';
+import { ChainHeads } from './chain/chain-heads.js';
+import { storeAnswer } from './idempotency/store-answer.js';
+import { PredictionLog } from './prediction-log.js';
+import type { LogEntry } from './prediction-record.js';
+import { GroupLane } from './writer/group-lane.js';
+import { GroupWriter } from './writer/group-writer.js';
+import { LogConnection } from './writer/log-connection.js';
+import { logFull } from './writer/log-failures.js';
+import { PendingEntries } from './writer/pending-entries.js';
+import { PredictionLogMetrics } from './writer/prediction-log-metrics.js';
+import { type ChainTransaction, TransactionWriter } from './writer/transaction-writer.js';
+
+/** PREDICTION_LOG_DURABILITY=committed: an answer is given once PostgreSQL has committed it. */
+@Injectable()
+export class CommittedLog extends PredictionLog implements OnApplicationShutdown {
+  override readonly enabled = true;
+  private readonly entries = new PendingEntries();
+  private readonly groups: GroupWriter;
+  private readonly transactions: TransactionWriter;
+  private readonly queueMaxRows: number;
+
+  constructor(
+    config: ConfigService<Env, true>,
+    private readonly heads: ChainHeads,
+    private readonly metrics: PredictionLogMetrics,
+  ) {
+    super();
+    this.queueMaxRows = config.get('PREDICTION_LOG_QUEUE_MAX', { infer: true });
+    const commitTimeoutMs = config.get('PREDICTION_LOG_COMMIT_TIMEOUT_MS', { infer: true });
+    const connection = () => new LogConnection(clientOptions(config));
+    const lanes = Array.from(
+      { length: config.get('PREDICTION_LOG_WRITERS', { infer: true }) },
+      () => new GroupLane(connection(), heads.newWriter(), this.entries, metrics),
+    );
+    this.groups = new GroupWriter(this.entries, lanes, metrics, commitTimeoutMs);
+    this.transactions = new TransactionWriter(connection(), heads, metrics, commitTimeoutMs);
+    metrics.observeQueue(() => this.rows);
+  }
+
+  /** Whether PostgreSQL is likely to take what it is given now. */
+  get isAvailable(): boolean {
+    return this.groups.isAvailable;
+  }
+
+  /** Entries whose wait has ended while it is not known yet whether they were committed. */
+  get unresolved(): number {
+    return this.entries.unresolved;
+  }
+
+  override async record(entry: LogEntry): Promise<void> {
+    if (this.rows + entry.rows.length > this.queueMaxRows) {
+      this.metrics.failed('full');
+      throw logFull();
+    }
+    const isSingle = entry.batchId === null && !entry.idempotency;
+    await (isSingle ? this.groups.record(entry) : this.recordInTransaction(entry));
+  }
+
+  override transaction<T>(action: (transaction: ChainTransaction) => Promise<T>): Promise<T> {
+    return this.transactions.write(action);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all([this.groups.close(), this.transactions.close()]);
+    this.heads.announce();
+  }
+
+  private recordInTransaction(entry: LogEntry): Promise<void> {
+    const { idempotency, batchId, rows } = entry;
+    return this.transactions.record(entry, async (transaction) => {
+      if (idempotency) await storeAnswer(transaction, idempotency, batchId ?? rows[0]!.id);
+    });
+  }
+
+  private get rows(): number {
+    return this.entries.rows + this.transactions.rows;
+  }
+}

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import { DomainError } from '../../common/errors/domain-error.js';
+import { Database } from '../../database/database.js';
+import type { IdempotentAnswer } from '../prediction-record.js';
+import { inProgress } from './in-progress.js';
+
+/** The right of one request to answer for a key. */
+export type IdempotencyClaim = Omit<IdempotentAnswer, 'response'>;
+
+/**
+ * A claim that is older and has no answer was left behind by a process that died. (If it was not, its answer is refused: see
+ * `storeAnswer`.)
+ */
+const LEASE = '30 seconds';
+/** For how long a key is known. */
+export const VALIDITY = '24 hours';
+/** What is in the way can vanish before it is looked at, because it expired or its request failed. */
+const MAX_ATTEMPTS = 5;
+const RETRY_AFTER_SECONDS = 1;
+
+/**
+ * PostgreSQL decides between requests that come at the same time, on whichever instances: the first one inserts its claim,
+ * and the others find it in their way. Times are those of PostgreSQL's clock.
+ */
+const CLAIM = `
+  INSERT INTO idempotency_records AS record (caller, key, body_hash, claim) VALUES ($1, $2, $3, $4)
+  ON CONFLICT (caller, key) DO UPDATE
+    SET body_hash = excluded.body_hash, claim = excluded.claim, claimed_at = now(), entry_id = NULL, response = NULL
+    WHERE record.claimed_at < now() - interval '${VALIDITY}'
+      OR (record.response IS NULL AND record.body_hash = excluded.body_hash
+        AND record.claimed_at < now() - interval '${LEASE}')
+  RETURNING claim`;
+
+const FIND = `SELECT body_hash = $3 AS "isSameBody", response FROM idempotency_records WHERE caller = $1 AND key = $2`;
+
+const RELEASE = `DELETE FROM idempotency_records WHERE caller = $1 AND key = $2 AND claim = $3 AND response IS NULL`;
+
+/** Which keys were used, by whom, with which body, and what was answered. */
+@Injectable()
+export class IdempotencyRecords {
+  private readonly logger = new Logger(IdempotencyRecords.name);
+
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Claims a key, or finds what was answered when it was used before.
+   *
+   * @param caller keys of different callers have nothing to do with each other
+   * @param bodyHash SHA-256 of the request's body
+   * @throws DomainError IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_IN_PROGRESS or PREDICTION_LOG_UNAVAILABLE
+   */
+  async begin(caller: string, key: string, bodyHash: Uint8Array): Promise<IdempotencyClaim | { response: Uint8Array }> {
+    const claim = randomUUID();
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const claimed = await this.query(CLAIM, [caller, key, bodyHash, claim]);
+      if (claimed.length > 0) return { caller, key, claim };
+      const [found] = await this.query<{ isSameBody: boolean; response: Buffer | null }>(FIND, [caller, key, bodyHash]);
+      if (!found) continue;
+      if (!found.isSameBody) throw keyReused();
+      if (found.response) return { response: found.response };
+      throw inProgress();
+    }
+    throw inProgress();
+  }
+
+  /**
+   * Gives a key back after its request failed, so that it may be tried again, with another body too. A key whose answer was
+   * committed after all keeps it.
+   *
+   * @throws DomainError PREDICTION_LOG_UNAVAILABLE; the claim then ends with its lease
+   */
+  async release({ caller, key, claim }: IdempotencyClaim): Promise<void> {
+    await this.query(RELEASE, [caller, key, claim]);
+  }
+
+  private async query<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
+    const dataSource = await this.database.dataSource();
+    try {
+      return await dataSource.query<Row[]>(sql, parameters);
+    } catch (cause) {
+      this.logger.error('Idempotency keys cannot be looked up', { reason: String(cause) });
+      throw new DomainError('PREDICTION_LOG_UNAVAILABLE', {
+        detail: 'Whether the Idempotency-Key was used before cannot be seen at the moment. Try again.',
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+        cause,
+      });
+    }
+  }
+}
+
+const keyReused = () =>
+  new DomainError('IDEMPOTENCY_KEY_REUSED', {
+    detail: 'This Idempotency-Key came with another body in the last 24 hours. Use a new key for a new request.',
+  });

@@ -1,0 +1,61 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { segmentNames, SpoolSlot } from './spool-slot.js';
+
+/**
+ * The spool's directory: numbered slots `0/`, `1/`, … of which a process takes the first that is free. So a restart finds
+ * what the process before it left, and replicas may share the directory.
+ */
+export class SpoolDirectory {
+  private readonly root: string;
+  private readonly slots = new Map<string, SpoolSlot>();
+
+  constructor(root: string) {
+    this.root = path.resolve(root);
+  }
+
+  /**
+   * Takes a slot to write to.
+   *
+   * @throws Error that names PREDICTION_LOG_SPOOL_DIR when it cannot be written to
+   */
+  async takeSlot(): Promise<SpoolSlot> {
+    try {
+      for (let number = 0; ; number++) {
+        const slot = await this.take(String(number));
+        if (slot) return slot;
+      }
+    } catch (cause) {
+      throw new Error(`PREDICTION_LOG_SPOOL_DIR ${this.root} is not a writable directory: name one that is.`, {
+        cause,
+      });
+    }
+  }
+
+  /** Takes the slots in which dead processes left segments and no other process has started since. */
+  async takeAbandonedSlots(): Promise<SpoolSlot[]> {
+    const taken: SpoolSlot[] = [];
+    for (const name of await readdir(this.root)) {
+      if (!/^\d+$/.test(name) || this.slots.has(name)) continue;
+      if ((await segmentNames(path.join(this.root, name))).length === 0) continue;
+      const slot = await this.take(name);
+      if (slot) taken.push(slot);
+    }
+    return taken;
+  }
+
+  release(slot: SpoolSlot): void {
+    this.slots.delete(path.basename(slot.directory));
+    slot.release();
+  }
+
+  releaseAll(): void {
+    for (const slot of this.slots.values()) this.release(slot);
+  }
+
+  private async take(name: string): Promise<SpoolSlot | undefined> {
+    const slot = await SpoolSlot.take(path.join(this.root, name));
+    if (slot) this.slots.set(name, slot);
+    return slot;
+  }
+}

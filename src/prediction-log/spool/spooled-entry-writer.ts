@@ -1,0 +1,102 @@
+import { Logger } from '@nestjs/common';
+import { DomainError } from '../../common/errors/domain-error.js';
+import { referenceHmac } from '../chain/reference-hmac.js';
+import { subjectHash } from '../chain/row-hash.js';
+import { lockErasures } from '../erasure-lock.js';
+import type { LogEntry } from '../prediction-record.js';
+import { type ChainedRow, chainedRow } from '../writer/chained-row.js';
+import { inSameMonth } from '../writer/month.js';
+import type { PredictionLogMetrics } from '../writer/prediction-log-metrics.js';
+import { insertPredictions } from '../writer/statements.js';
+import { type ChainTransaction, ROWS_PER_STATEMENT, type TransactionWriter } from '../writer/transaction-writer.js';
+
+/** Writes entries that come from the spool: each row once, though it may come more than once, and erased if it must be. */
+export class SpooledEntryWriter {
+  private readonly logger = new Logger(SpooledEntryWriter.name);
+
+  constructor(
+    private readonly transactions: TransactionWriter,
+    private readonly metrics: PredictionLogMetrics,
+    private readonly chainKey: string,
+  ) {}
+
+  /**
+   * @param setAside takes what PostgreSQL refuses: it was answered for, so it must not vanish, nor hold up the others
+   * @throws DomainError PREDICTION_LOG_UNAVAILABLE; the same entries may then be given again, whatever became of them
+   */
+  async write(entries: readonly LogEntry[], setAside: (entry: LogEntry) => Promise<void>): Promise<void> {
+    try {
+      await this.transactions.write((transaction) => this.insert(entries, transaction));
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.code !== 'PREDICTION_NOT_RECORDED') throw error;
+      if (entries.length > 1) {
+        for (const entry of entries) await this.write([entry], setAside);
+        return;
+      }
+      await setAside(entries[0]!);
+      this.logger.error('PostgreSQL refuses an entry of the spool: it is kept beside it, for a person to look at', {
+        requestId: entries[0]!.requestId,
+      });
+    }
+  }
+
+  close(): Promise<void> {
+    return this.transactions.close();
+  }
+
+  private async insert(entries: readonly LogEntry[], transaction: ChainTransaction): Promise<void> {
+    await lockErasures(transaction, 'shared');
+    await transaction.ensureContext(new Set(entries.map(({ context }) => context)));
+    const known = await knownIds(entries, transaction);
+    const rows = entries
+      .flatMap((entry) => entry.rows.map((row) => chainedRow(entry, row)))
+      .filter(({ id }) => !known.has(id));
+    for (const group of groupsOf(rows)) {
+      const { rowCount } = await transaction.query(insertPredictions(transaction.link('prediction', group), group));
+      // A connection that was given up may still have been committing some of them: the next attempt sees which.
+      if (rowCount !== group.length)
+        throw new Error('Rows of the spool were written by another transaction meanwhile.');
+      await this.eraseAgain(group, transaction);
+    }
+    this.metrics.rowsDrained(rows.length);
+  }
+
+  /** A subject whose data were erased while some of them were in a spool must not come back out of it. */
+  private async eraseAgain(rows: readonly ChainedRow[], transaction: ChainTransaction): Promise<void> {
+    const referring = rows.filter(({ row }) => row.reference !== null);
+    const hmacs = referring.map(({ row }) => referenceHmac(row.reference!, this.chainKey));
+    const { rows: erasures } = await transaction.query({
+      text: `SELECT encode(reference_hmac, 'hex') AS hmac, max(id::text) AS last FROM prediction_erasures
+        WHERE reference_hmac = ANY ($1::bytea[]) GROUP BY reference_hmac`,
+      values: [hmacs],
+    });
+    const lastErasures = new Map(erasures.map(({ hmac, last }) => [hmac as string, last as string]));
+    for (const [i, { id, row, salt }] of referring.entries()) {
+      const last = lastErasures.get(hmacs[i]!.toString('hex'));
+      if (last === undefined || last < id) continue;
+      await transaction.query({
+        text: 'UPDATE predictions SET inputs = NULL, reference = NULL, salt = NULL, subject_hash = $2 WHERE id = $1',
+        values: [id, subjectHash(salt, row.inputs, row.reference)],
+      });
+    }
+  }
+}
+
+async function knownIds(entries: readonly LogEntry[], transaction: ChainTransaction): Promise<Set<string>> {
+  const { rows } = await transaction.query({
+    text: 'SELECT id FROM predictions WHERE id = ANY ($1::uuid[])',
+    values: [entries.flatMap((entry) => entry.rows.map(({ id }) => id))],
+  });
+  return new Set(rows.map(({ id }) => id as string));
+}
+
+/** A group has one partition, and hashing more rows at once would hold the event loop for long. */
+function groupsOf(rows: readonly ChainedRow[]): ChainedRow[][] {
+  const groups: ChainedRow[][] = [];
+  for (const row of rows) {
+    const last = groups.at(-1);
+    if (last && last.length < ROWS_PER_STATEMENT && inSameMonth(last[0]!.id, row.id)) last.push(row);
+    else groups.push([row]);
+  }
+  return groups;
+}

@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { ChainGroup, ChainWriter } from '../chain/chain-writer.js';
+import { type ChainedRow, chainedRow } from './chained-row.js';
+import { isRefusal, type LogConnection } from './log-connection.js';
+import { logUnavailable, notRecorded } from './log-failures.js';
+import type { PendingEntries, PendingEntry } from './pending-entries.js';
+import type { PredictionLogMetrics } from './prediction-log-metrics.js';
+import { insertPredictions } from './statements.js';
+
+/** Bounds a statement's size; under the heaviest load groups stay well below. */
+const MAX_GROUP_ROWS = 512;
+const FIRST_RETRY_MS = 50;
+const MAX_RETRY_MS = 1000;
+
+/**
+ * One connection with a chain of its own that commits one group at a time. While it waits for the disk, the entries of
+ * its next group gather, and other lanes commit theirs.
+ */
+export class GroupLane {
+  private readonly logger = new Logger(GroupLane.name);
+  private readonly closing = new AbortController();
+  private running: Promise<void> | undefined;
+  private failing = false;
+
+  constructor(
+    private readonly connection: LogConnection,
+    readonly chain: ChainWriter,
+    private readonly entries: PendingEntries,
+    private readonly metrics: PredictionLogMetrics,
+  ) {}
+
+  get isIdle(): boolean {
+    return this.running === undefined;
+  }
+
+  /** Whether the last attempt to write failed, so that what is given to it now would wait. */
+  get isFailing(): boolean {
+    return this.failing;
+  }
+
+  /** Commits what waits, as long as that fills a group; at least one. */
+  run(): void {
+    this.running ??= this.commitGroups().finally(() => {
+      this.running = undefined;
+    });
+  }
+
+  /** Gives up what cannot be written at once; what is being written may end. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.running;
+    await this.connection.close();
+  }
+
+  private async commitGroups(): Promise<void> {
+    do {
+      const group = this.entries.take(MAX_GROUP_ROWS);
+      await this.commit(group.map((pending) => ({ pending, rows: chained(pending) })));
+      this.entries.done(group);
+    } while (this.entries.fillAGroup);
+  }
+
+  /** What is refused is tried again in halves, until the guilty entry stands alone: it fails, and no other. */
+  private async commit(entries: { pending: PendingEntry; rows: ChainedRow[] }[]): Promise<void> {
+    const rows = entries.flatMap((entry) => entry.rows);
+    const group = this.chain.link('prediction', rows);
+    try {
+      await this.write(group, rows);
+    } catch (error) {
+      if (!isRefusal(error)) return settleAll(entries, logUnavailable(error));
+      if (entries.length > 1) {
+        const half = Math.ceil(entries.length / 2);
+        await this.commit(entries.slice(0, half));
+        return this.commit(entries.slice(half));
+      }
+      this.metrics.failed('refused');
+      this.logger.error('PostgreSQL refuses a row; its request was answered PREDICTION_NOT_RECORDED', {
+        requestId: entries[0]!.pending.entry.requestId,
+        sqlState: error.code,
+        constraint: error.constraint,
+      });
+      return settleAll(entries, notRecorded());
+    }
+    this.chain.committed(group);
+    settleAll(entries);
+  }
+
+  /**
+   * Sends the same group until it is known to be committed: when a connection broke meanwhile it may be there already, and
+   * then nothing happens.
+   *
+   * @throws DatabaseError when it is refused; Error when the lane closes
+   */
+  private async write(group: ChainGroup, rows: readonly ChainedRow[]): Promise<void> {
+    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(2 * retryMs, MAX_RETRY_MS)) {
+      try {
+        const startedAt = performance.now();
+        await this.connection.ensureContexts(new Set(rows.map(({ entry }) => entry.context)));
+        await this.connection.query(insertPredictions(group, rows));
+        this.metrics.groupWritten(rows.length, performance.now() - startedAt);
+        if (this.failing) this.logger.log('The prediction log can be written to again');
+        this.failing = false;
+        return;
+      } catch (error) {
+        if (isRefusal(error) || this.closing.signal.aborted) throw error;
+        this.metrics.failed('connection');
+        if (!this.failing) this.logger.error('The prediction log cannot be written to; trying again', reasonOf(error));
+        this.failing = true;
+        await delay(retryMs, undefined, { signal: this.closing.signal });
+      }
+    }
+  }
+}
+
+const chained = ({ entry }: PendingEntry): ChainedRow[] => entry.rows.map((row) => chainedRow(entry, row));
+
+function settleAll(entries: readonly { pending: PendingEntry }[], error?: Error): void {
+  for (const { pending } of entries) pending.settle(error);
+}
+
+/** A refusal's message may quote a row, so it is told by its SQLSTATE; what a connection says holds no row. */
+const reasonOf = (error: unknown) => ({
+  reason: error instanceof Error ? error.message : String(error),
+  sqlState: (error as { code?: string }).code,
+});

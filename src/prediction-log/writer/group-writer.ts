@@ -1,0 +1,68 @@
+import type { LogEntry } from '../prediction-record.js';
+import type { GroupLane } from './group-lane.js';
+import { logUnavailable } from './log-failures.js';
+import type { PendingEntries } from './pending-entries.js';
+import type { PredictionLogMetrics } from './prediction-log-metrics.js';
+
+/** Longest time that entries wait for a group to fill while a lane is idle: others may hang, as in a long lock. */
+const MAX_GATHER_MS = 10;
+/** How often deadlines are looked at, in parts of the time that an entry has. */
+const SWEEPS_PER_TIMEOUT = 5;
+
+/**
+ * Group commit: entries that come while a lane commits are its next group, so an idle service adds no wait and a busy one
+ * shares each commit, and each disk flush, among many requests. A second lane commits beside the first once as much waits
+ * as that one has in flight; so groups overlap and are large at the same time.
+ */
+export class GroupWriter {
+  private flush: NodeJS.Immediate | undefined;
+  private gather: NodeJS.Timeout | undefined;
+  private readonly sweep: NodeJS.Timeout;
+
+  constructor(
+    private readonly entries: PendingEntries,
+    private readonly lanes: readonly GroupLane[],
+    private readonly metrics: PredictionLogMetrics,
+    private readonly commitTimeoutMs: number,
+  ) {
+    this.sweep = setInterval(() => this.expire(), commitTimeoutMs / SWEEPS_PER_TIMEOUT).unref();
+  }
+
+  /** Whether a lane is likely to commit what it is given now. */
+  get isAvailable(): boolean {
+    return this.lanes.some((lane) => !lane.isFailing);
+  }
+
+  /** @throws DomainError PREDICTION_LOG_UNAVAILABLE or PREDICTION_NOT_RECORDED */
+  record(entry: LogEntry): Promise<void> {
+    const recorded = this.entries.add(entry, performance.now() + this.commitTimeoutMs);
+    // At the end of this turn of the event loop: what else arrived in it shares the group.
+    this.flush ??= setImmediate(() => {
+      this.flush = undefined;
+      if (this.entries.fillAGroup) this.runIdleLane();
+      else this.gather ??= setTimeout(() => this.gathered(), MAX_GATHER_MS);
+    });
+    return recorded;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.sweep);
+    clearTimeout(this.gather);
+    await Promise.all(this.lanes.map((lane) => lane.close()));
+    this.entries.expire(Infinity, logUnavailable);
+  }
+
+  private runIdleLane(): void {
+    this.lanes.find((lane) => lane.isIdle)?.run();
+  }
+
+  private gathered(): void {
+    this.gather = undefined;
+    if (!this.entries.isEmpty) this.runIdleLane();
+  }
+
+  private expire(): void {
+    const expired = this.entries.expire(performance.now(), logUnavailable);
+    for (let i = 0; i < expired; i++) this.metrics.failed('timeout');
+  }
+}

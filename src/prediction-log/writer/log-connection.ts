@@ -1,0 +1,82 @@
+import { Client, type ClientConfig, DatabaseError, type QueryConfig, type QueryResult } from 'pg';
+import { queryOn } from '../../database/query.js';
+import { assertSchemaIsCurrent } from '../../database/schema-check.js';
+import type { ScoringContext } from '../prediction-record.js';
+import { insertContext } from './statements.js';
+
+/** How much longer than PostgreSQL's own limit a statement may take before its connection is given up as dead. */
+const GRACE_MS = 1000;
+
+/**
+ * A connection that comes back: opened when it is needed, given up when it broke. What a broken one was doing may have
+ * been done or not.
+ */
+export class LogConnection {
+  private client: Client | undefined;
+  private readonly contexts = new Set<string>();
+
+  private readonly options: ClientConfig;
+
+  constructor(options: ClientConfig) {
+    this.options = { ...options, query_timeout: Number(options.statement_timeout) + GRACE_MS };
+  }
+
+  get isOpen(): boolean {
+    return this.client !== undefined;
+  }
+
+  /** @throws DatabaseError what PostgreSQL says; the connection goes on. Error when it cannot be had or broke. */
+  async query(statement: QueryConfig | string): Promise<QueryResult> {
+    this.client ??= await this.open();
+    try {
+      return await this.client.query(statement);
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || endsConnection(error)) await this.close();
+      throw error;
+    }
+  }
+
+  /** Makes sure that the contexts are there before rows name them. Not part of a group: a spare one does no harm. */
+  async ensureContexts(contexts: Iterable<ScoringContext>): Promise<void> {
+    for (const context of contexts) {
+      if (this.contexts.has(context.id)) continue;
+      await this.query(insertContext(context));
+      this.contexts.add(context.id);
+    }
+  }
+
+  async close(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    await client?.end().catch(() => undefined);
+  }
+
+  private async open(): Promise<Client> {
+    const client = new Client(this.options);
+    // Without a listener a connection that breaks while it is idle would end the process; the next query opens another.
+    client.on('error', () => {
+      if (this.client === client) this.client = undefined;
+    });
+    try {
+      await client.connect();
+      await assertSchemaIsCurrent(queryOn(client));
+      return client;
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+/** Class 57P: the server shuts down or has ended this connection; 25006: it has become a standby. */
+const endsConnection = ({ code }: DatabaseError): boolean => code !== undefined && /^(57P|25006)/.test(code);
+
+/**
+ * Whether it is the rows that PostgreSQL refuses (SQLSTATE classes 22, data, and 23, integrity), so that the same again
+ * would be refused again. A missing partition is none of theirs: it may be missing for a moment only.
+ */
+export function isRefusal(error: unknown): error is DatabaseError {
+  if (!(error instanceof DatabaseError) || !/^2[23]/.test(error.code ?? '')) return false;
+  const partitionIsMissing = error.code === '23514' && error.constraint === undefined;
+  return !partitionIsMissing;
+}

@@ -1,0 +1,92 @@
+import type { LogEntry } from '../prediction-record.js';
+import { inSameMonth } from './month.js';
+
+/** An entry whose reply waits for it. */
+export interface PendingEntry {
+  entry: LogEntry;
+  /** On the clock of `performance.now()`. */
+  deadlineMs: number;
+  /** Ends the wait; only the first call counts. */
+  settle: (error?: Error) => void;
+  isSettled: boolean;
+}
+
+/** Entries in the order in which they came, until a lane takes them. Rows are counted until their wait ends. */
+export class PendingEntries {
+  private readonly waiting: PendingEntry[] = [];
+  private readonly groups = new Set<readonly PendingEntry[]>();
+  private rowCount = 0;
+
+  get rows(): number {
+    return this.rowCount;
+  }
+
+  get isEmpty(): boolean {
+    return this.waiting.length === 0;
+  }
+
+  /**
+   * Whether as much waits as a group in flight has on average, so that another one beside it is worth its commit. Without
+   * this, groups under load are as small as what one turn of the event loop brings.
+   */
+  get fillAGroup(): boolean {
+    let inFlight = 0;
+    for (const group of this.groups) inFlight += group.length;
+    return this.waiting.length > 0 && this.waiting.length * this.groups.size >= inFlight;
+  }
+
+  /** Entries whose wait has ended, by their deadline, while a lane still has them. */
+  get unresolved(): number {
+    return [...this.groups].flat().filter(({ isSettled }) => isSettled).length;
+  }
+
+  /** @returns when the entry is settled */
+  add(entry: LogEntry, deadlineMs: number): Promise<void> {
+    this.rowCount += entry.rows.length;
+    return new Promise((resolve, reject) => {
+      const pending: PendingEntry = {
+        entry,
+        deadlineMs,
+        isSettled: false,
+        settle: (error) => {
+          if (pending.isSettled) return;
+          pending.isSettled = true;
+          this.rowCount -= entry.rows.length;
+          if (error) reject(error);
+          else resolve();
+        },
+      };
+      this.waiting.push(pending);
+    });
+  }
+
+  /** The oldest entries, of one month and of at most so many rows, but at least one. */
+  take(maxRows: number): PendingEntry[] {
+    let rows = 0;
+    let end = 0;
+    for (const { entry } of this.waiting) {
+      rows += entry.rows.length;
+      if (end > 0 && (rows > maxRows || !inSameMonth(this.waiting[0]!.entry.rows[0]!.id, entry.rows[0]!.id))) break;
+      end++;
+    }
+    const group = this.waiting.splice(0, end);
+    this.groups.add(group);
+    return group;
+  }
+
+  /** What was taken has been dealt with. */
+  done(group: readonly PendingEntry[]): void {
+    this.groups.delete(group);
+  }
+
+  /** Ends the wait of those whose deadline has passed; what no lane has taken yet is not written any more. */
+  expire(nowMs: number, error: () => Error): number {
+    const inTime = this.waiting.findIndex(({ deadlineMs }) => deadlineMs > nowMs);
+    const late = this.waiting.splice(0, inTime === -1 ? this.waiting.length : inTime);
+    for (const pending of [...this.groups].flat()) {
+      if (pending.deadlineMs <= nowMs && !pending.isSettled) late.push(pending);
+    }
+    for (const pending of late) pending.settle(error());
+    return late.length;
+  }
+}

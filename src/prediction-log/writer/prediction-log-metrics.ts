@@ -1,0 +1,85 @@
+import { Injectable } from '@nestjs/common';
+import {
+  InjectMetric,
+  makeCounterProvider,
+  makeGaugeProvider,
+  makeHistogramProvider,
+} from '@willsoto/nestjs-prometheus';
+import type { Counter, Gauge, Histogram } from 'prom-client';
+
+export const predictionLogMetricProviders = [
+  makeCounterProvider({ name: 'prediction_log_rows_written_total', help: 'Rows committed in PostgreSQL.' }),
+  makeCounterProvider({
+    name: 'prediction_log_failures_total',
+    help:
+      'What went wrong, by kind: refused (PostgreSQL refused a row), timeout (a request waited too long), full (too many ' +
+      'rows wait), connection (a connection broke or could not be had; the write is repeated), spool (the local disk failed).',
+    labelNames: ['kind'],
+  }),
+  makeGaugeProvider({ name: 'prediction_log_queue_rows', help: 'Rows in memory that are not committed yet.' }),
+  makeGaugeProvider({ name: 'prediction_log_up', help: 'Whether the last write to PostgreSQL succeeded.' }),
+  makeGaugeProvider({
+    name: 'prediction_log_spool_bytes',
+    help: 'Size of the spool on the local disk, on its way to PostgreSQL.',
+  }),
+  makeGaugeProvider({
+    name: 'prediction_log_spool_oldest_seconds',
+    help: 'How old the oldest segment of the spool is; 0 when the spool is empty.',
+  }),
+  makeHistogramProvider({
+    name: 'prediction_log_group_rows',
+    help: 'Rows that were committed together.',
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+  }),
+  makeHistogramProvider({
+    name: 'prediction_log_write_duration_seconds',
+    help: 'Time from sending a group to its commit.',
+    buckets: [0.25e-3, 0.5e-3, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5],
+  }),
+];
+
+export type LogFailure = 'refused' | 'timeout' | 'full' | 'connection' | 'spool';
+
+@Injectable()
+export class PredictionLogMetrics {
+  constructor(
+    @InjectMetric('prediction_log_rows_written_total') private readonly rowsWritten: Counter,
+    @InjectMetric('prediction_log_failures_total') private readonly failures: Counter,
+    @InjectMetric('prediction_log_queue_rows') private readonly queueRows: Gauge,
+    @InjectMetric('prediction_log_up') private readonly up: Gauge,
+    @InjectMetric('prediction_log_spool_bytes') private readonly spoolBytes: Gauge,
+    @InjectMetric('prediction_log_spool_oldest_seconds') private readonly spoolOldest: Gauge,
+    @InjectMetric('prediction_log_group_rows') private readonly groupRows: Histogram,
+    @InjectMetric('prediction_log_write_duration_seconds') private readonly writeDuration: Histogram,
+  ) {}
+
+  /** @param read rows that wait or are being written, read when they are scraped */
+  observeQueue(read: () => number): void {
+    const { queueRows } = this;
+    Object.assign(queueRows, { collect: () => queueRows.set(read()) });
+  }
+
+  /** Both change with time or without an event of their own, so they are read when they are scraped. */
+  observeSpool(read: () => { bytes: number; oldestAt: number | undefined }): void {
+    const { spoolBytes, spoolOldest } = this;
+    Object.assign(spoolBytes, { collect: () => spoolBytes.set(read().bytes) });
+    const oldestMs = () => Date.now() - (read().oldestAt ?? Date.now());
+    Object.assign(spoolOldest, { collect: () => spoolOldest.set(oldestMs() / 1000) });
+  }
+
+  rowsDrained(rows: number): void {
+    this.rowsWritten.inc(rows);
+  }
+
+  groupWritten(rows: number, durationMs: number): void {
+    this.rowsWritten.inc(rows);
+    this.groupRows.observe(rows);
+    this.writeDuration.observe(durationMs / 1000);
+    this.up.set(1);
+  }
+
+  failed(kind: LogFailure): void {
+    this.failures.inc({ kind });
+    if (kind === 'connection') this.up.set(0);
+  }
+}

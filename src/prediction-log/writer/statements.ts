@@ -1,0 +1,136 @@
+import type { QueryConfig } from 'pg';
+import type { ChainGroup } from '../chain/chain-writer.js';
+import type { ScoringContext } from '../prediction-record.js';
+import type { ChainedRow } from './chained-row.js';
+import { bytea, float4, int2, int4, text, uuid, wireArray } from './wire-arrays.js';
+
+const INSERT_GROUP = `
+  INSERT INTO chain_groups (id, kind, writer, sequence, previous_hash, row_count, row_hashes, hmac)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+  ON CONFLICT DO NOTHING`;
+
+/** The inputs of all rows come in one array, and each row takes its slice: arrays of arrays must be rectangular. */
+const INSERT_PREDICTIONS = `
+  WITH chain_group AS (${INSERT_GROUP})
+  INSERT INTO predictions (id, context_id, reference, request_id, trace_id, batch_id, row_index, inputs, probability,
+    prediction, warnings, caller, inference_us, salt, group_id, group_index)
+  SELECT r.id, r.context_id, r.reference, r.request_id, r.trace_id, r.batch_id, r.row_index,
+    ($9::real[])[r.inputs_from : r.inputs_to], r.probability, r.prediction, r.warnings::jsonb, r.caller, r.inference_us,
+    r.salt, $1, r.position - 1
+  FROM unnest($10::uuid[], $11::uuid[], $12::text[], $13::text[], $14::text[], $15::uuid[], $16::integer[], $17::integer[],
+    $18::integer[], $19::real[], $20::smallint[], $21::text[], $22::text[], $23::real[], $24::bytea[])
+    WITH ORDINALITY AS r (id, context_id, reference, request_id, trace_id, batch_id, row_index, inputs_from, inputs_to,
+      probability, prediction, warnings, caller, inference_us, salt, position)
+  ON CONFLICT DO NOTHING`;
+
+/** A group and its rows in one statement, and so in one transaction. Written already: nothing happens. */
+export function insertPredictions(group: ChainGroup, rows: readonly ChainedRow[]): QueryConfig {
+  const inputs: number[] = [];
+  const from: number[] = [];
+  const to: number[] = [];
+  for (const { row } of rows) {
+    from.push(inputs.length + 1);
+    for (const input of row.inputs) inputs.push(input);
+    to.push(inputs.length);
+  }
+  const column = <T>(read: (row: ChainedRow) => T): T[] => rows.map(read);
+  return {
+    name: 'insert-predictions',
+    text: INSERT_PREDICTIONS,
+    values: [
+      ...groupValues(group),
+      wireArray(float4, inputs),
+      wireArray(
+        uuid,
+        column(({ id }) => id),
+      ),
+      wireArray(
+        uuid,
+        column(({ entry }) => entry.context.id),
+      ),
+      wireArray(
+        text,
+        column(({ row }) => row.reference),
+      ),
+      wireArray(
+        text,
+        column(({ entry }) => entry.requestId),
+      ),
+      wireArray(
+        text,
+        column(({ entry }) => entry.traceId),
+      ),
+      wireArray(
+        uuid,
+        column(({ entry }) => entry.batchId),
+      ),
+      wireArray(
+        int4,
+        column(({ row }) => row.rowIndex),
+      ),
+      wireArray(int4, from),
+      wireArray(int4, to),
+      wireArray(
+        float4,
+        column(({ row }) => row.probability),
+      ),
+      wireArray(
+        int2,
+        column(({ row }) => row.prediction),
+      ),
+      wireArray(
+        text,
+        column(({ row }) => row.warnings && JSON.stringify(row.warnings)),
+      ),
+      wireArray(
+        text,
+        column(({ entry }) => entry.caller),
+      ),
+      wireArray(
+        float4,
+        column(({ entry }) => entry.inferenceUs),
+      ),
+      wireArray(
+        bytea,
+        column(({ salt }) => salt),
+      ),
+    ],
+  };
+}
+
+export const insertGroup = (group: ChainGroup): QueryConfig => ({
+  name: 'insert-group',
+  text: INSERT_GROUP,
+  values: groupValues(group),
+});
+
+const groupValues = (group: ChainGroup) => [
+  group.id,
+  group.kind,
+  group.writer,
+  group.sequence,
+  group.previousHash,
+  group.rowCount,
+  group.rowHashes,
+  group.hmac,
+];
+
+export const insertContext = (context: ScoringContext): QueryConfig => ({
+  name: 'insert-context',
+  text: `
+    INSERT INTO scoring_contexts (id, model_name, model_version, model_alias, model_digest, threshold, feature_names,
+      onnxruntime_version, platform)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT DO NOTHING`,
+  values: [
+    context.id,
+    context.modelName,
+    context.modelVersion,
+    context.modelAlias,
+    context.modelDigest,
+    context.threshold,
+    context.featureNames,
+    context.onnxruntimeVersion,
+    context.platform,
+  ],
+});
