@@ -7,7 +7,16 @@ import { adminModelSchema, reloadResponseSchema } from '../../src/admin/admin.sc
 import { problemSchema } from '../../src/common/errors/problem.js';
 import { metaResponseSchema } from '../../src/meta/meta.schema.js';
 import { predictBatchResponseSchema, predictResponseSchema } from '../../src/prediction/prediction.schemas.js';
+import {
+  eraseResponseSchema,
+  outcomeSchema,
+  predictionPageSchema,
+  predictionRecordSchema,
+  replayResponseSchema,
+} from '../../src/prediction-log/audit/record.schemas.js';
+import { outcomesResponseSchema } from '../../src/prediction-log/audit/outcome.schemas.js';
 import type { paths } from '../generated/api.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
 import { fixtureModel } from '../support/fixture-models.js';
 import { startTestApp } from '../support/test-app.js';
 
@@ -15,9 +24,18 @@ const documented = JSON.parse(readFileSync('docs/openapi.json', 'utf8')) as { pa
 
 const ADMIN_TOKEN = 'a-token-of-the-tests';
 const asAdmin = { headers: { Authorization: `Bearer ${ADMIN_TOKEN}` } };
+const AUDIT_TOKEN = 'a-token-of-the-auditors';
+const asAuditor = { headers: { Authorization: `Bearer ${AUDIT_TOKEN}` } };
 const unsigned = { 'X-MLflow-Delivery-Id': '1', 'X-MLflow-Timestamp': '1', 'X-MLflow-Signature': 'v1,' };
+const outcome = { defaulted: true, observedAt: '2026-11-01T00:00:00Z' };
 const row = { features: [50, 0.5, 1] };
 const healthSchema = z.object({ status: z.literal('ok'), details: z.object() });
+
+/** Parameters that name a prediction which was just answered. */
+async function answered(client: Client<paths>) {
+  const { data } = await client.POST('/predict', { body: { data: row, reference: 'application-2' } });
+  return { path: { id: data!.id } };
+}
 
 /** One call of every operation, with the schema of its answer; a caller that uses a type wrongly does not compile. */
 const CALLS = {
@@ -28,6 +46,40 @@ const CALLS = {
   'POST /predict/batch': {
     call: (client: Client<paths>) => client.POST('/predict/batch', { body: { data: [row, row] } }),
     schema: predictBatchResponseSchema,
+  },
+  'GET /predictions/{id}': {
+    call: async (client: Client<paths>) =>
+      client.GET('/predictions/{id}', { ...asAuditor, params: await answered(client) }),
+    schema: predictionRecordSchema,
+  },
+  'GET /predictions': {
+    call: (client: Client<paths>) =>
+      client.GET('/predictions', { ...asAuditor, params: { query: { reference: 'application-1', limit: 10 } } }),
+    schema: predictionPageSchema,
+  },
+  'GET /predictions/{id}/replay': {
+    call: async (client: Client<paths>) =>
+      client.GET('/predictions/{id}/replay', { ...asAuditor, params: await answered(client) }),
+    schema: replayResponseSchema,
+  },
+  'POST /predictions/{id}/outcome': {
+    call: async (client: Client<paths>) =>
+      client.POST('/predictions/{id}/outcome', { ...asAuditor, params: await answered(client), body: outcome }),
+    schema: outcomeSchema,
+  },
+  'POST /predictions/outcomes': {
+    call: async (client: Client<paths>) =>
+      client.POST('/predictions/outcomes', {
+        headers: { ...asAuditor.headers, 'Content-Type': 'application/x-ndjson' },
+        body: { predictionId: (await answered(client)).path.id, ...outcome },
+        bodySerializer: (line) => `${JSON.stringify(line)}\n`,
+      }),
+    schema: outcomesResponseSchema,
+  },
+  'DELETE /predictions': {
+    call: (client: Client<paths>) =>
+      client.DELETE('/predictions', { ...asAuditor, params: { query: { reference: 'application-3' } } }),
+    schema: eraseResponseSchema,
   },
   'GET /meta': { call: (client: Client<paths>) => client.GET('/meta'), schema: metaResponseSchema },
   'GET /health': { call: (client: Client<paths>) => client.GET('/health'), schema: healthSchema },
@@ -65,9 +117,13 @@ const CALLS = {
 describe('A client generated from docs/openapi.json', () => {
   let app: NestFastifyApplication;
   let client: Client<paths>;
+  let database: TestDatabase;
 
   beforeAll(async () => {
+    database = await createDatabase();
     app = await startTestApp({
+      ...database.env,
+      AUDIT_TOKEN,
       MODEL_URI: fixtureModel('lightgbm-small'),
       BOOM_ENABLED: 'true',
       ADMIN_TOKEN,
@@ -76,7 +132,10 @@ describe('A client generated from docs/openapi.json', () => {
     await app.listen(0, '127.0.0.1');
     client = createClient<paths>({ baseUrl: await app.getUrl() });
   });
-  afterAll(() => app.close());
+  afterAll(async () => {
+    await app.close();
+    await database.close();
+  });
 
   it.each(Object.entries(CALLS))('gets what the schema promises from %s', async (_operation, { call, schema }) => {
     const { data, error } = await call(client);

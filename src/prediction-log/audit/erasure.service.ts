@@ -1,0 +1,126 @@
+import { Injectable } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { DomainError } from '../../common/errors/domain-error.js';
+import { newId } from '../../common/ids/new-id.js';
+import type { Env } from '../../config/env.schema.js';
+import { referenceHmac } from '../chain/reference-hmac.js';
+import { erasureHash, type ErasureRow, subjectHash } from '../chain/row-hash.js';
+import { lockErasures } from '../erasure-lock.js';
+import { PredictionLog } from '../prediction-log.js';
+import { insertGroup } from '../writer/statements.js';
+import type { ChainTransaction } from '../writer/transaction-writer.js';
+import type { EraseResponse } from './record.schemas.js';
+
+/** A subject has few rows, but nothing keeps a client from giving all of its requests one reference. */
+const ROWS_AT_A_TIME = 1000;
+
+interface SubjectRow {
+  id: string;
+  batch_id: string | null;
+  inputs: number[];
+  salt: Buffer;
+}
+
+/** Takes a subject's data out of the log and leaves what proves that the rest is as it was. */
+@Injectable()
+export class ErasureService {
+  private readonly chainKey: string;
+
+  constructor(
+    private readonly log: PredictionLog,
+    config: ConfigService<Env, true>,
+  ) {
+    this.chainKey = config.get('PREDICTION_LOG_CHAIN_KEY', { infer: true })!;
+  }
+
+  /**
+   * Erases inputs, reference and salt of every row with this reference, and the stored answers to Idempotency-Keys that
+   * they belong to. Score, model and chain stay: a hash of what was erased takes its place. What is in the spool of an
+   * instance is erased on its way into PostgreSQL, because this leaves a record of itself, also where it found nothing.
+   *
+   * @throws DomainError LEGAL_HOLD, and as {@link PredictionLog.transaction}
+   */
+  erase(reference: string, requestId: string): Promise<EraseResponse> {
+    return this.log.transaction(async (transaction) => {
+      await lockErasures(transaction, 'exclusive');
+      await refuseHeld(reference, transaction);
+      const counts = await eraseRows(reference, transaction);
+      const erasure = {
+        id: newId(),
+        referenceHmac: referenceHmac(reference, this.chainKey),
+        rowCount: counts.predictions,
+        requestId,
+      };
+      await recordErasure(erasure, transaction);
+      return { id: erasure.id, ...counts };
+    });
+  }
+}
+
+async function refuseHeld(reference: string, transaction: ChainTransaction): Promise<void> {
+  const { rowCount } = await transaction.query({
+    text: 'SELECT FROM legal_holds WHERE reference = $1',
+    values: [reference],
+  });
+  if (rowCount === 0) return;
+  throw new DomainError('LEGAL_HOLD', {
+    detail:
+      'The records of this reference are on legal hold, so nothing was erased. Once the hold may end, release it by ' +
+      'npm run log:hold -- --reference REFERENCE --release.',
+  });
+}
+
+/** What was erased no longer has the reference, so the next part begins where the last one ended. */
+async function eraseRows(
+  reference: string,
+  transaction: ChainTransaction,
+): Promise<Pick<EraseResponse, 'predictions' | 'idempotencyRecords'>> {
+  const counts = { predictions: 0, idempotencyRecords: 0 };
+  for (;;) {
+    const { rows } = await transaction.query({
+      text: `SELECT id, batch_id, inputs, salt FROM predictions WHERE reference = $1 LIMIT ${ROWS_AT_A_TIME}`,
+      values: [reference],
+    });
+    if (rows.length === 0) return counts;
+    counts.predictions += await eraseSubject(reference, rows as SubjectRow[], transaction);
+    counts.idempotencyRecords += await deleteStoredAnswers(rows as SubjectRow[], transaction);
+  }
+}
+
+async function eraseSubject(
+  reference: string,
+  rows: readonly SubjectRow[],
+  transaction: ChainTransaction,
+): Promise<number> {
+  const { rowCount } = await transaction.query({
+    // The ids come twice: as a condition they tell PostgreSQL which partitions to look in.
+    text: `
+      UPDATE predictions p SET inputs = NULL, reference = NULL, salt = NULL, subject_hash = e.subject_hash
+      FROM unnest($1::uuid[], $2::bytea[]) AS e (id, subject_hash)
+      WHERE p.id = e.id AND p.id = ANY ($1::uuid[])`,
+    values: [
+      rows.map(({ id }) => id),
+      rows.map(({ salt, inputs }) => subjectHash(salt, Float32Array.from(inputs), reference)),
+    ],
+  });
+  return rowCount ?? 0;
+}
+
+async function deleteStoredAnswers(rows: readonly SubjectRow[], transaction: ChainTransaction): Promise<number> {
+  const { rowCount } = await transaction.query({
+    text: 'DELETE FROM idempotency_records WHERE entry_id = ANY ($1::uuid[])',
+    values: [[...new Set(rows.map(({ id, batch_id }) => batch_id ?? id))]],
+  });
+  return rowCount ?? 0;
+}
+
+async function recordErasure(erasure: ErasureRow, transaction: ChainTransaction): Promise<void> {
+  const group = transaction.link('erasure', [{ id: erasure.id, hash: erasureHash(erasure) }]);
+  await transaction.query(insertGroup(group));
+  await transaction.query({
+    text: `
+      INSERT INTO prediction_erasures (id, reference_hmac, row_count, request_id, group_id, group_index)
+      VALUES ($1, $2, $3, $4, $5, 0)`,
+    values: [erasure.id, erasure.referenceHmac, erasure.rowCount, erasure.requestId, group.id],
+  });
+}

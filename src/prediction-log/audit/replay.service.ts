@@ -1,0 +1,55 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '../../common/errors/domain-error.js';
+import { PastModels } from '../../model-registry/past-models.js';
+import { scoringContext } from '../scoring-context.js';
+import { PredictionRecords } from './prediction-records.js';
+import type { ReplayResponse } from './record.schemas.js';
+
+type Score = ReplayResponse['recorded'];
+
+/** Scores what was scored, with the model that scored it. */
+@Injectable()
+export class ReplayService {
+  constructor(
+    private readonly records: PredictionRecords,
+    private readonly models: PastModels,
+  ) {}
+
+  /**
+   * @throws DomainError PREDICTION_NOT_FOUND, PREDICTION_ERASED, PREDICTION_LOG_UNAVAILABLE, and as {@link PastModels.use}
+   */
+  async replay(id: string): Promise<ReplayResponse> {
+    const record = await this.records.get(id);
+    const { inputs } = record;
+    if (!inputs) {
+      throw new DomainError('PREDICTION_ERASED', {
+        detail: 'The inputs were erased, so there is nothing to score again. What was answered is still on record.',
+      });
+    }
+    const [scores, context] = await this.models.use(record.model, async (past) => [
+      await past.runner.score(
+        Float32Array.from(past.inputs, ({ name }) => inputs[name] ?? NaN),
+        1,
+      ),
+      scoringContext(past),
+    ]);
+    const probability = scores[0]!;
+    const recorded = scoredBy(record, record);
+    const replayed = scoredBy(context, { probability, prediction: probability >= context.threshold ? 1 : 0 });
+    return {
+      id,
+      identical: Object.is(recorded.probability, replayed.probability),
+      difference: Math.abs(recorded.probability - replayed.probability),
+      sameRuntime:
+        recorded.onnxruntimeVersion === replayed.onnxruntimeVersion && recorded.platform === replayed.platform,
+      recorded,
+      replayed,
+      model: record.model,
+    };
+  }
+}
+
+const scoredBy = (
+  { onnxruntimeVersion, platform }: Pick<Score, 'onnxruntimeVersion' | 'platform'>,
+  { probability, prediction }: Pick<Score, 'probability' | 'prediction'>,
+): Score => ({ probability, prediction, onnxruntimeVersion, platform });
