@@ -1,0 +1,26 @@
+import { addMonths, firstId } from '../maintenance/partitions.js';
+import { timeOfId } from '../writer/month.js';
+
+/** Ids (UUID v7) from the first to the last, both included. */
+export interface IdRange {
+  first: string;
+  last: string;
+}
+
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+/** How much of a UUID v7 says its time. */
+const TIME_LENGTH = 13;
+
+/** The ids that were made in a span of time: from `from` until before `to`. Without them the range has no bound. */
+export const idRange = (from?: Date, to?: Date): IdRange => ({
+  first: from ? firstId(from) : FIRST_ID,
+  last: to ? lastIdBefore(to) : LAST_ID,
+});
+
+/** The last id of the UTC month that `id` is of: no group of rows goes beyond. */
+export const lastIdOfMonth = (id: string): string =>
+  id === LAST_ID ? LAST_ID : lastIdBefore(addMonths(new Date(timeOfId(id)), 1));
+
+const lastIdBefore = (time: Date): string =>
+  firstId(new Date(time.getTime() - 1)).slice(0, TIME_LENGTH) + LAST_ID.slice(TIME_LENGTH);

@@ -1,0 +1,100 @@
+import type { Query } from '../../database/query.js';
+import type { ChainKind } from '../chain/chain-writer.js';
+import { HASH_BYTES } from '../chain/row-hash.js';
+import type { IdRange } from '../scan/id-range.js';
+import type { DroppedHeads } from './dropped-heads.js';
+import type { Findings } from './findings.js';
+
+const PAGE_LINKS = 5000;
+
+/** A group as a link of its writer's chain. */
+interface Link {
+  id: string;
+  kind: string;
+  writer: string;
+  sequence: number;
+  previousHash: Buffer;
+  hmac: Buffer;
+}
+
+const SELECT_LINKS = `
+  SELECT id, kind, writer, sequence::float8 AS sequence, previous_hash AS "previousHash", hmac
+  FROM chain_groups`;
+
+const IN_ORDER = `ORDER BY writer, sequence, id LIMIT ${PAGE_LINKS}`;
+const FIRST_LINKS = `${SELECT_LINKS} WHERE id >= $1 AND id <= $2 ${IN_ORDER}`;
+const NEXT_LINKS = `${SELECT_LINKS} WHERE id >= $1 AND id <= $2 AND (writer, sequence, id) > ($3, $4, $5) ${IN_ORDER}`;
+
+const CHAIN_KINDS: ReadonlySet<string> = new Set<ChainKind>(['prediction', 'outcome', 'erasure']);
+const NO_HASH = Buffer.alloc(HASH_BYTES);
+
+export interface Order {
+  writers: number;
+  /** Groups whose predecessor lies outside the range that was checked. */
+  outsideRange: number;
+  /** Groups whose predecessor was dropped when its retention ended, by a signed checkpoint. */
+  dropped: number;
+}
+
+/** Walks the chain of each writer: every group follows the one before it, and none is missing between two. */
+export class OrderCheck {
+  private readonly order: Order = { writers: 0, outsideRange: 0, dropped: 0 };
+
+  constructor(
+    private readonly query: Query,
+    private readonly range: IdRange,
+    private readonly droppedHeads: DroppedHeads,
+    private readonly findings: Findings,
+  ) {}
+
+  async run(): Promise<Order> {
+    let before: Link | undefined;
+    for await (const links of this.pages()) {
+      for (const link of links) {
+        await this.check(link, before?.writer === link.writer ? before : undefined);
+        before = link;
+      }
+    }
+    return this.order;
+  }
+
+  private async *pages(): AsyncGenerator<Link[]> {
+    const { first, last } = this.range;
+    let page = await this.query<Link>(FIRST_LINKS, [first, last]);
+    while (page.length > 0) {
+      yield page;
+      const { writer, sequence, id } = page.at(-1)!;
+      page = await this.query<Link>(NEXT_LINKS, [first, last, writer, sequence, id]);
+    }
+  }
+
+  private async check(link: Link, before: Link | undefined): Promise<void> {
+    if (!before) this.order.writers += 1;
+    if (!CHAIN_KINDS.has(link.kind)) this.found(link, `has the kind ${link.kind}, which the service does not write`);
+    if (before?.sequence === link.sequence) return this.found(link, `takes the place of group ${before.id}`);
+    const previousHash = before?.sequence === link.sequence - 1 ? before.hmac : await this.hashBefore(link);
+    if (!previousHash) this.found(link, `the group before it, sequence ${link.sequence - 1}, is missing`);
+    else if (!previousHash.equals(link.previousHash)) this.found(link, 'does not follow the group before it');
+  }
+
+  /** What a group whose predecessor is not in the range must follow. */
+  private async hashBefore({ writer, sequence, previousHash }: Link): Promise<Buffer | undefined> {
+    if (sequence === 0) return NO_HASH;
+    const [outside] = await this.query<Link>(`${SELECT_LINKS} WHERE writer = $1 AND sequence = $2`, [
+      writer,
+      sequence - 1,
+    ]);
+    if (outside) {
+      this.order.outsideRange += 1;
+      return outside.hmac;
+    }
+    const before = { writer, sequence: sequence - 1, hash: previousHash.toString('hex') };
+    if (!this.droppedHeads.includes(before)) return undefined;
+    this.order.dropped += 1;
+    return previousHash;
+  }
+
+  private found({ id, writer, sequence }: Link, what: string): void {
+    this.findings.add(`chain_groups ${id} (writer ${writer}, sequence ${sequence}): ${what}`);
+  }
+}

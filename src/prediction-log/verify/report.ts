@@ -1,0 +1,25 @@
+import type { Verification } from './verify-log.js';
+
+/** What was checked and what was found, in lines for a person. */
+export function reportOf({ findings, contents, order, heads }: Verification): string {
+  const lines = Object.entries(contents).map(
+    ([table, { rows, erased, groups }]) => `${table}: ${rows} rows (${erased} erased) in ${groups} groups`,
+  );
+  lines.push(`chains: ${order.writers}`);
+  if (order.outsideRange > 0) {
+    lines.push(`groups that follow one outside the range, which was not checked itself: ${order.outsideRange}`);
+  }
+  if (order.dropped > 0) {
+    lines.push(`groups that follow one that was dropped at the end of its retention: ${order.dropped}`);
+  }
+  lines.push(
+    heads > 0
+      ? `heads of chains that were looked for: ${heads}`
+      : 'Not seen without --heads: whether the newest groups of a chain, or all of a chain, were removed.',
+  );
+  lines.push(...findings.described.map((finding) => `DOES NOT FIT  ${finding}`));
+  const more = findings.count - findings.described.length;
+  if (more > 0) lines.push(`… and ${more} more`);
+  lines.push(findings.count === 0 ? 'All of it fits.' : 'The log is not what was recorded.');
+  return lines.join('\n');
+}
