@@ -125,7 +125,7 @@ describe.each([PREDICT, BATCH])(
     it('is over the limit, and says so before it is sent', async () => {
       const headers = { ...JSON_TYPE, 'Content-Length': limitBytes + 1 };
       const answer = await post(undefined, headers);
-      expect(expectDocumentedProblem(route, answer, 'PAYLOAD_TOO_LARGE').detail).toContain('64 KiB, or 16 MiB');
+      expect(expectDocumentedProblem(route, answer, 'PAYLOAD_TOO_LARGE').detail).toContain('64 KiB, but 16 MiB');
     });
 
     it('is over the limit, and is sent', async () => {

@@ -1,0 +1,130 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { PostgresServer } from '../../deploy/local/postgres-server.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Acknowledged } from './load.ts';
+import { PostgresProcess } from './postgres-process.ts';
+
+const READY_WITHIN_MS = 30_000;
+const DRAINED_WITHIN_MS = 120_000;
+const CHAIN_KEY = 'the chain key of the crash harness, not secret';
+
+/** What of a row a client was told, beside its id. */
+export type Told = Omit<Acknowledged, 'id'>;
+
+/** A service and a PostgreSQL of its own, both to be killed and started again. */
+export class CrashRig {
+  readonly port: number;
+  readonly postgres: PostgresProcess;
+  private readonly directory: string;
+  private readonly durability: string;
+  private service: ChildProcess | undefined;
+
+  private constructor(directory: string, port: number, postgres: PostgresProcess, durability: string) {
+    this.directory = directory;
+    this.port = port;
+    this.postgres = postgres;
+    this.durability = durability;
+  }
+
+  /** @param durability PREDICTION_LOG_DURABILITY */
+  static async create(durability: string): Promise<CrashRig> {
+    const directory = realpathSync(mkdtempSync(path.join(tmpdir(), 'credit-default-crash-')));
+    chmodSync(directory, 0o755);
+    const data = path.join(directory, 'data');
+    const server = new PostgresServer(data);
+    await server.initialise();
+    await server.start();
+    const url = server.url('postgres')!;
+    await server.stop();
+    const rig = new CrashRig(directory, await freePort(), new PostgresProcess(data, url), durability);
+    await rig.postgres.start();
+    await rig.run('database/migrate.cli.js');
+    await rig.startService();
+    return rig;
+  }
+
+  async startService(): Promise<void> {
+    const child = spawn(process.execPath, ['dist/main.js'], { env: this.environment, stdio: 'ignore' });
+    this.service = child;
+    await eventually(async () => {
+      if (child.exitCode !== null) throw new Error(`The service ended with ${child.exitCode}.`);
+      const { status } = await fetch(`http://127.0.0.1:${this.port}/health/ready`);
+      if (status !== 200) throw new Error(`The service answers ${status}.`);
+    }, READY_WITHIN_MS);
+  }
+
+  async endService(signal: NodeJS.Signals): Promise<void> {
+    const { service } = this;
+    if (!service || service.exitCode !== null || service.signalCode !== null) return;
+    const ended = once(service, 'exit');
+    service.kill(signal);
+    await ended;
+  }
+
+  /** Waits until nothing is on the local disk any more. */
+  async drained(): Promise<void> {
+    await eventually(async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).text();
+      const bytes = /^prediction_log_spool_bytes (\S+)$/m.exec(metrics)?.[1];
+      if (bytes !== '0') throw new Error(`The spool still has ${bytes} bytes.`);
+    }, DRAINED_WITHIN_MS);
+  }
+
+  /** @returns whether `log:verify` finds that everything fits; else it is told what does not */
+  async verified(): Promise<boolean> {
+    try {
+      await this.run('prediction-log/commands/verify.cli.js');
+      return true;
+    } catch (error) {
+      process.stdout.write((error as { stdout: string }).stdout);
+      return false;
+    }
+  }
+
+  async storedRows(): Promise<Map<string, Told>> {
+    const client = new Client(this.postgres.url);
+    await client.connect();
+    const { rows } = await client.query<Acknowledged>('SELECT id, reference, probability FROM predictions');
+    await client.end();
+    return new Map(rows.map(({ id, reference, probability }) => [id, { reference, probability }]));
+  }
+
+  async close(): Promise<void> {
+    await this.endService('SIGKILL');
+    await this.postgres.stop();
+    rmSync(this.directory, { recursive: true });
+  }
+
+  private get environment(): NodeJS.ProcessEnv {
+    return {
+      HOST: '127.0.0.1',
+      PORT: String(this.port),
+      LOG_FORMAT: 'json',
+      MODEL_CACHE_DIR: path.join(this.directory, 'cache'),
+      DATABASE_URL: this.postgres.url,
+      PREDICTION_LOG_CHAIN_KEY: CHAIN_KEY,
+      PREDICTION_LOG_DURABILITY: this.durability,
+      PREDICTION_LOG_SPOOL_DIR: path.join(this.directory, 'spool'),
+    };
+  }
+
+  private async run(command: string): Promise<void> {
+    await promisify(execFile)(process.execPath, [`dist/${command}`], { env: this.environment });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
