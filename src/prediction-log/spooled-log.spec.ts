@@ -10,9 +10,11 @@ import { predictionLogMetrics } from '../../test/support/prediction-log-metrics.
 import { TcpProxy } from '../../test/support/tcp-proxy.js';
 import { temporaryDirectories } from '../../test/support/temporary-directory.js';
 import { testConfig } from '../../test/support/test-config.js';
+import { waitingLocks } from '../../test/support/waiting-locks.js';
 import { createLog } from './create-log.js';
 import { ChainHeads } from './chain/chain-heads.js';
 import { referenceHmac } from './chain/reference-hmac.js';
+import { lockErasures } from './erasure-lock.js';
 import type { LogEntry } from './prediction-record.js';
 import { SpooledLog } from './spooled-log.js';
 
@@ -75,6 +77,32 @@ async function expectRowsToFitTheirGroups(): Promise<void> {
   expect(rows.filter((group) => group.row_count !== group.rows)).toEqual([]);
 }
 
+/** @returns the id of a row of `application-1` that is in the spool alone, while PostgreSQL is away */
+async function spoolOne(): Promise<string> {
+  const log = await start({ PREDICTION_LOG_WRITERS: '1' });
+  await proxy.setMode({ kind: 'refuse' });
+  // This one is in flight when it is spooled, so the connection knows that PostgreSQL is away, and the next is spooled alone.
+  await log.record({ ...logEntry(), rows: [predictionRow({ reference: null })] });
+  const entry = logEntry();
+  await log.record(entry);
+  return entry.rows[0]!.id;
+}
+
+/** That the data of `application-1` were erased, later than anything. */
+const recordErasure = () =>
+  reader.query(
+    `INSERT INTO prediction_erasures (id, reference_hmac, row_count, request_id, group_id, group_index)
+     VALUES ('ffffffff-ffff-7fff-bfff-ffffffffffff', $1, 0, 'r', gen_random_uuid(), 0)`,
+    [referenceHmac('application-1', database.env.PREDICTION_LOG_CHAIN_KEY)],
+  );
+
+async function expectErased(id: string): Promise<void> {
+  const { rows } = await reader.query('SELECT reference, inputs, salt, subject_hash FROM predictions WHERE id = $1', [
+    id,
+  ]);
+  expect(rows).toEqual([{ reference: null, inputs: null, salt: null, subject_hash: expect.any(Buffer) }]);
+}
+
 describe('SpooledLog', () => {
   it('commits in PostgreSQL while that is there, and leaves no spool behind', async () => {
     const log = await start();
@@ -126,24 +154,21 @@ describe('SpooledLog', () => {
   });
 
   it('writes a row already erased when its subject was erased while it was in the spool', async () => {
-    const log = await start({ PREDICTION_LOG_WRITERS: '1' });
-    await proxy.setMode({ kind: 'refuse' });
-    const inFlight = { ...logEntry(), rows: [predictionRow({ reference: null })] };
-    // This one is in flight when it is spooled, so the connection knows that PostgreSQL is away, and the next is spooled alone.
-    await log.record(inFlight);
-    const entry = logEntry();
-    await log.record(entry);
-    await reader.query(
-      `INSERT INTO prediction_erasures (id, reference_hmac, row_count, request_id, group_id, group_index)
-       VALUES ('ffffffff-ffff-7fff-bfff-ffffffffffff', $1, 0, 'r', gen_random_uuid(), 0)`,
-      [referenceHmac('application-1', database.env.PREDICTION_LOG_CHAIN_KEY)],
-    );
+    const id = await spoolOne();
+    await recordErasure();
     await proxy.setMode({ kind: 'pass' });
-    await eventually(async () => expect(await recordedIds()).toContain(entry.rows[0]!.id));
-    const { rows } = await reader.query('SELECT reference, inputs, salt, subject_hash FROM predictions WHERE id = $1', [
-      entry.rows[0]!.id,
-    ]);
-    expect(rows).toEqual([{ reference: null, inputs: null, salt: null, subject_hash: expect.any(Buffer) }]);
+    await eventually(() => expectErased(id));
+  });
+
+  it('waits for an erasure that is under way, and then writes its subject erased', async () => {
+    const id = await spoolOne();
+    await reader.query('BEGIN');
+    await lockErasures(reader, 'exclusive');
+    await proxy.setMode({ kind: 'pass' });
+    await eventually(async () => expect(await waitingLocks(reader)).toBe(1));
+    await recordErasure();
+    await reader.query('COMMIT');
+    await eventually(() => expectErased(id));
   });
 
   it('keeps what PostgreSQL refuses beside the spool, and writes the others', async () => {

@@ -3,13 +3,16 @@ import request from 'supertest';
 import { clientOptions } from '../../src/database/client-options.js';
 import { eraseResponseSchema, type PredictionRecord } from '../../src/prediction-log/audit/record.schemas.js';
 import { referenceHmac } from '../../src/prediction-log/chain/reference-hmac.js';
+import { lockErasures } from '../../src/prediction-log/erasure-lock.js';
 import { idRange } from '../../src/prediction-log/scan/id-range.js';
 import { onSnapshot } from '../../src/prediction-log/scan/snapshot.js';
 import { verifyLog } from '../../src/prediction-log/verify/verify-log.js';
 import { auditedApp } from '../support/audited-app.js';
+import { eventually } from '../support/eventually.js';
 import { logEntry } from '../support/log-entry.js';
 import { expectDocumentedProblem } from '../support/problems.js';
 import { testConfig } from '../support/test-config.js';
+import { waitingLocks } from '../support/waiting-locks.js';
 
 const audited = auditedApp();
 const ROUTE = 'DELETE /predictions';
@@ -102,6 +105,19 @@ describe('DELETE /predictions', () => {
     for (let i = 0; i < 5; i++) await audited.predict('subject-6');
     const erasures = await Promise.all([erase('subject-6'), erase('subject-6')]);
     expect(erasures.map(({ predictions }) => predictions)).toEqual(expect.arrayContaining([0, 5]));
+  });
+
+  it('waits for rows that are on their way out of a spool, and erases them too', async () => {
+    const { id } = await audited.predict('subject-8');
+    await sql('UPDATE predictions SET reference = NULL WHERE id = $1', [id]);
+    await sql('BEGIN', []);
+    await lockErasures(audited.client, 'shared');
+    await sql('UPDATE predictions SET reference = $2 WHERE id = $1', [id, 'subject-8']);
+    const erasure = erase('subject-8');
+    await eventually(async () => expect(await waitingLocks(audited.client)).toBe(1));
+    await sql('COMMIT', []);
+    expect(await erasure).toMatchObject({ predictions: 1 });
+    expect(await findings()).toEqual([]);
   });
 
   it('refuses what is on legal hold, and changes nothing', async () => {
