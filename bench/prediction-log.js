@@ -29,7 +29,11 @@ if (!DATABASE_URL) throw new Error('Needs a PostgreSQL of its own: set DATABASE_
 
 const services = {
   off: await start({ PREDICTION_LOG: 'off' }),
-  committed: await start({ PREDICTION_LOG: 'on', DATABASE_URL, PREDICTION_LOG_CHAIN_KEY: 'a key of the bench, long enough for all' }),
+  committed: await start({
+    PREDICTION_LOG: 'on',
+    DATABASE_URL,
+    PREDICTION_LOG_CHAIN_KEY: 'a key of the bench, long enough for all',
+  }),
 };
 try {
   await main();
