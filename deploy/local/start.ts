@@ -28,7 +28,7 @@ for (const signal of SIGNALS) {
   process.on(signal, () => {
     if (interrupted.signal.aborted) return;
     interrupted.abort(signal);
-    if (running) process.kill(-running.pid!, signal === 'SIGHUP' ? 'SIGTERM' : signal);
+    if (running) signalGroup(running.pid!, signal === 'SIGHUP' ? 'SIGTERM' : signal);
   });
 }
 try {
@@ -89,6 +89,14 @@ async function runToEnd(argv: readonly string[], env: Record<string, string> = {
   const [code, signal] = (await once(running, 'exit')) as [number | null, NodeJS.Signals | null];
   running = undefined;
   return code ?? 128 + constants.signals[signal!];
+}
+
+function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal);
+  } catch {
+    // It has ended at this very moment, and is about to be noticed.
+  }
 }
 
 function sayLost(reason: string): void {
