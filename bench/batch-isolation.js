@@ -114,7 +114,14 @@ async function sendBatches(url) {
 
 async function startService() {
   const service = spawn(process.execPath, ['dist/main.js'], {
-    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_FORMAT: 'json', NODE_ENV: 'production' },
+    env: {
+      ...process.env,
+      PORT: '0',
+      HOST: '127.0.0.1',
+      LOG_FORMAT: 'json',
+      NODE_ENV: 'production',
+      PREDICTION_LOG: 'off',
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   for await (const line of createInterface(service.stdout)) {

@@ -37,7 +37,13 @@ def published() -> Dataset:
 @pytest.fixture
 def service_url() -> Iterator[str]:
     """The address of a service that was started with the committed model, and ends with the test."""
-    environment = {"HOST": "127.0.0.1", "PORT": "0", "LOG_FORMAT": "json", "MODEL_URI": "file:ml/model"}
+    environment = {
+        "HOST": "127.0.0.1",
+        "PORT": "0",
+        "LOG_FORMAT": "json",
+        "MODEL_URI": "file:ml/model",
+        "PREDICTION_LOG": "off",
+    }
     service = subprocess.Popen(
         ["node_modules/.bin/node", "dist/main.js"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
     )
