@@ -22,9 +22,7 @@ describe('Database', () => {
   async function open(limits: Record<string, string> = {}) {
     const { env, client } = await openDatabase();
     const proxy = await TcpProxy.start(env.DATABASE_URL);
-    const url = new URL(env.DATABASE_URL);
-    url.host = new URL(proxy.url).host;
-    const database = new Database(testConfig({ ...env, ...limits, DATABASE_URL: url.href }));
+    const database = new Database(testConfig({ ...env, ...limits, DATABASE_URL: proxy.url }));
     closers.push(
       () => proxy.close(),
       () => database.onApplicationShutdown(),

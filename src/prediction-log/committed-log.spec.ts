@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
 import { createDatabase, type TestDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
-import { logEntry, predictionRow } from '../../test/support/log-entry.js';
+import { idsOf, logEntry, predictionRow } from '../../test/support/log-entry.js';
 import { predictionLogMetrics } from '../../test/support/prediction-log-metrics.js';
 import { TcpProxy } from '../../test/support/tcp-proxy.js';
 import { testConfig } from '../../test/support/test-config.js';
@@ -37,19 +37,15 @@ afterEach(async () => {
 });
 
 function start(env: Record<string, string> = {}): CommittedLog {
-  const url = new URL(database.url);
-  url.host = new URL(proxy.url).host;
   const config = testConfig({
     ...database.env,
-    DATABASE_URL: url.href,
+    DATABASE_URL: proxy.url,
     PREDICTION_LOG_WRITERS: '1',
     PREDICTION_LOG_COMMIT_TIMEOUT_MS: '5000',
     ...env,
   });
   return (log = new CommittedLog(config, new ChainHeads(config), predictionLogMetrics()));
 }
-
-const idsOf = (entries: readonly LogEntry[]) => entries.flatMap(({ rows }) => rows.map(({ id }) => id)).toSorted();
 
 async function column(sql: string): Promise<unknown[]> {
   const { rows } = await reader.query({ text: sql, rowMode: 'array' });

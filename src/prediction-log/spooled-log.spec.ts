@@ -5,7 +5,7 @@ import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
 import { createDatabase, type TestDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
-import { logEntry, predictionRow } from '../../test/support/log-entry.js';
+import { idsOf, logEntry, predictionRow } from '../../test/support/log-entry.js';
 import { predictionLogMetrics } from '../../test/support/prediction-log-metrics.js';
 import { TcpProxy } from '../../test/support/tcp-proxy.js';
 import { temporaryDirectories } from '../../test/support/temporary-directory.js';
@@ -15,7 +15,6 @@ import { createLog } from './create-log.js';
 import { ChainHeads } from './chain/chain-heads.js';
 import { referenceHmac } from './chain/reference-hmac.js';
 import { lockErasures } from './erasure-lock.js';
-import type { LogEntry } from './prediction-record.js';
 import { SpooledLog } from './spooled-log.js';
 
 Logger.overrideLogger(false);
@@ -46,11 +45,9 @@ afterEach(async () => {
 const directories = temporaryDirectories();
 
 async function start(env: Record<string, string> = {}): Promise<SpooledLog> {
-  const url = new URL(database.url);
-  url.host = new URL(proxy.url).host;
   const config = testConfig({
     ...database.env,
-    DATABASE_URL: url.href,
+    DATABASE_URL: proxy.url,
     PREDICTION_LOG_DURABILITY: 'spooled',
     PREDICTION_LOG_COMMIT_TIMEOUT_MS: '200',
     PREDICTION_LOG_SPOOL_DIR: directory,
@@ -61,8 +58,6 @@ async function start(env: Record<string, string> = {}): Promise<SpooledLog> {
   logs.push(log);
   return log;
 }
-
-const idsOf = (entries: readonly LogEntry[]) => entries.flatMap(({ rows }) => rows.map(({ id }) => id)).toSorted();
 
 async function recordedIds(): Promise<string[]> {
   const { rows } = await reader.query('SELECT id FROM predictions ORDER BY id');

@@ -18,9 +18,7 @@ describe('GET /health, with the prediction log', () => {
   async function start() {
     const { env } = await openDatabase();
     const proxy = await TcpProxy.start(env.DATABASE_URL);
-    const url = new URL(env.DATABASE_URL);
-    url.host = new URL(proxy.url).host;
-    const app = await startTestApp({ ...env, DATABASE_URL: url.href });
+    const app = await startTestApp({ ...env, DATABASE_URL: proxy.url });
     opened.push(proxy, app);
     return { app, proxy };
   }

@@ -29,9 +29,7 @@ afterEach(async () => {
 const directories = temporaryDirectories();
 
 async function start(env: Record<string, string> = {}): Promise<BuiltService> {
-  const url = new URL(database.url);
-  url.host = new URL(proxy.url).host;
-  return (service = await startBuiltService({ ...database.env, DATABASE_URL: url.href, ...env }));
+  return (service = await startBuiltService({ ...database.env, DATABASE_URL: proxy.url, ...env }));
 }
 
 function post(route: string, body: object, headers: Record<string, string> = {}): Promise<Response> {

@@ -46,3 +46,7 @@ export function logEntry({
     ...overrides,
   };
 }
+
+/** Of all their rows, in the order of PostgreSQL. */
+export const idsOf = (entries: readonly LogEntry[]): string[] =>
+  entries.flatMap(({ rows }) => rows.map(({ id }) => id)).toSorted();

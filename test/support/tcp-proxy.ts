@@ -30,16 +30,18 @@ export class TcpProxy {
     private port = 0,
   ) {}
 
-  /** @param target URL of the server, of which host and port matter */
+  /** @param target URL of the server */
   static async start(target: string): Promise<TcpProxy> {
     const proxy = new TcpProxy(new URL(target));
     await proxy.listen();
     return proxy;
   }
 
-  /** The server's address by way of the proxy. */
+  /** The same URL by way of the proxy. */
   get url(): string {
-    return `${this.target.protocol}//127.0.0.1:${this.port}`;
+    const url = new URL(this.target);
+    url.host = `127.0.0.1:${this.port}`;
+    return url.href.replace(/\/$/, '');
   }
 
   get openConnections(): number {
