@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, type ClientConfig, DatabaseError } from 'pg';
 import type { Config } from '../config/env.schema.js';
-import { addMonths, ensurePartitions, MONTHS_AHEAD } from '../prediction-log/maintenance/partitions.js';
+import { addMonths } from '../prediction-log/id-time.js';
+import { ensurePartitions, MONTHS_AHEAD } from '../prediction-log/maintenance/partitions.js';
 import { clientOptions, type DATABASE_VARIABLES } from './client-options.js';
 import { createDataSource } from './data-source.js';
 import { type Query, queryOn } from './query.js';

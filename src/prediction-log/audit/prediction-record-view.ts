@@ -2,7 +2,7 @@ import type { ChainGroupEntity } from '../entities/chain-group.entity.js';
 import type { PredictionEntity } from '../entities/prediction.entity.js';
 import type { PredictionOutcomeEntity } from '../entities/prediction-outcome.entity.js';
 import type { ScoringContextEntity } from '../entities/scoring-context.entity.js';
-import { timeOfId } from '../writer/month.js';
+import { timeOfId } from '../id-time.js';
 import type { Outcome, PredictionRecord } from './record.schemas.js';
 
 type ChainPlace = Pick<ChainGroupEntity, 'writer' | 'sequence'>;

@@ -6,7 +6,7 @@ import { ChainGroupEntity } from '../entities/chain-group.entity.js';
 import { PredictionEntity } from '../entities/prediction.entity.js';
 import { PredictionOutcomeEntity } from '../entities/prediction-outcome.entity.js';
 import { ScoringContextEntity } from '../entities/scoring-context.entity.js';
-import { firstId } from '../maintenance/partitions.js';
+import { firstId } from '../id-time.js';
 import { encodeCursor } from './cursor.js';
 import { lookUp } from './look-up.js';
 import { predictionRecord } from './prediction-record-view.js';

@@ -1,6 +1,6 @@
 import type { ColumnSource } from 'hyparquet-writer';
 import type { ScoringContext } from '../prediction-record.js';
-import { timeOfId } from '../writer/month.js';
+import { timeOfId } from '../id-time.js';
 import type { ExportedRow } from './exported-rows.js';
 
 /** A column of the file: what it is called, its type, and where its value comes from. Null where there is none. */

@@ -1,7 +1,8 @@
 import type { Query } from '../../database/query.js';
 import type { ChainHead } from '../chain/chain-writer.js';
 import { type Checkpoint, checkpointHmac } from '../chain/checkpoint.js';
-import { firstDay, monthBounds, partitionName, PARTITIONED_TABLES } from './partitions.js';
+import { monthBounds } from '../id-time.js';
+import { firstDay, partitionName, PARTITIONED_TABLES } from './partitions.js';
 
 /**
  * Leaves a signed record of what a month holds, in place of an earlier one.

@@ -3,7 +3,8 @@ import { Client } from 'pg';
 import { v7 } from 'uuid';
 import { testDatabases } from '../../../test/support/database.js';
 import { queryOn } from '../../database/query.js';
-import { ensurePartitions, monthBounds, partitionName } from './partitions.js';
+import { monthBounds } from '../id-time.js';
+import { ensurePartitions, partitionName } from './partitions.js';
 
 const idAt = (time: string) => v7({ msecs: Date.parse(time) });
 

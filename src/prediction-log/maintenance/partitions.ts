@@ -1,5 +1,6 @@
 import { inTransaction } from '../../database/in-transaction.js';
 import type { Query } from '../../database/query.js';
+import { addMonths, monthBounds } from '../id-time.js';
 
 export const PARTITIONED_TABLES = ['predictions', 'prediction_outcomes', 'chain_groups'] as const;
 export type PartitionedTable = (typeof PARTITIONED_TABLES)[number];
@@ -9,31 +10,6 @@ export const MONTHS_AHEAD = 3;
 
 /** In a transaction: writers wait behind a lock that waits, so it is given up soon and tried again by the next run. */
 export const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '500ms'`;
-const UUID_TIME_DIGITS = 12;
-
-/** A UTC month as the range of the UUIDs v7 that were made in it. */
-export interface MonthBounds {
-  /** The smallest id of the month. */
-  from: string;
-  /** The smallest id of the next one. */
-  to: string;
-}
-
-/** @param date any moment of the month */
-export function monthBounds(date: Date): MonthBounds {
-  return { from: firstId(addMonths(date, 0)), to: firstId(addMonths(date, 1)) };
-}
-
-/** @returns the first moment of the UTC month that is so many months after the one of `date` */
-export function addMonths(date: Date, months: number): Date {
-  return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + months));
-}
-
-/** The smallest UUID whose time is this one: 48 bits of milliseconds, then zeros. */
-export function firstId(time: Date): string {
-  const hex = time.getTime().toString(16).padStart(UUID_TIME_DIGITS, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
-}
 
 /** The first day of a UTC month, `2026-11-01`. */
 export function firstDay(month: Date): string {

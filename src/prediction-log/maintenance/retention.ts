@@ -5,16 +5,8 @@ import { lockErasures } from '../erasure-lock.js';
 import { writeCheckpoint } from './checkpoints.js';
 import { detachPartition, reattachPartition } from './detach-partition.js';
 import { isOnHold } from './legal-hold.js';
-import {
-  addMonths,
-  ensurePartitions,
-  firstDay,
-  monthBounds,
-  monthOf,
-  monthTables,
-  partitionName,
-  PARTITIONED_TABLES,
-} from './partitions.js';
+import { addMonths, monthBounds } from '../id-time.js';
+import { ensurePartitions, firstDay, monthOf, monthTables, partitionName, PARTITIONED_TABLES } from './partitions.js';
 
 export interface RetentionOptions {
   now: Date;

@@ -1,5 +1,4 @@
-import { addMonths, firstId } from '../maintenance/partitions.js';
-import { timeOfId } from '../writer/month.js';
+import { addMonths, firstId, timeOfId } from '../id-time.js';
 
 /** Ids (UUID v7) from the first to the last, both included. */
 export interface IdRange {
@@ -9,7 +8,7 @@ export interface IdRange {
 
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-/** How much of a UUID v7 says its time. */
+/** How much of a UUID v7 says its time: `xxxxxxxx-xxxx`. */
 const TIME_LENGTH = 13;
 
 /** The ids that were made in a span of time: from `from` until before `to`. Without them the range has no bound. */

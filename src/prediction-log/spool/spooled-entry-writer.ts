@@ -5,7 +5,7 @@ import { subjectHash } from '../chain/row-hash.js';
 import { lockErasures } from '../erasure-lock.js';
 import type { LogEntry } from '../prediction-record.js';
 import { type ChainedRow, chainedRow } from '../writer/chained-row.js';
-import { inSameMonth } from '../writer/month.js';
+import { inSameMonth } from '../id-time.js';
 import type { PredictionLogMetrics } from '../writer/prediction-log-metrics.js';
 import { insertPredictions } from '../writer/statements.js';
 import { type ChainTransaction, ROWS_PER_STATEMENT, type TransactionWriter } from '../writer/transaction-writer.js';

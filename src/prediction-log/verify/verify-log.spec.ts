@@ -10,7 +10,7 @@ import { clientOptions } from '../../database/client-options.js';
 import type { ChainHead } from '../chain/chain-writer.js';
 import { checkpointHmac } from '../chain/checkpoint.js';
 import type { LogEntry } from '../prediction-record.js';
-import { firstId } from '../maintenance/partitions.js';
+import { firstId } from '../id-time.js';
 import { idRange } from '../scan/id-range.js';
 import { onSnapshot } from '../scan/snapshot.js';
 import { verifyLog } from './verify-log.js';

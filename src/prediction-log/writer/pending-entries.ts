@@ -1,5 +1,5 @@
 import type { LogEntry } from '../prediction-record.js';
-import { inSameMonth } from './month.js';
+import { inSameMonth } from '../id-time.js';
 
 /** An entry whose reply waits for it. */
 export interface PendingEntry {
