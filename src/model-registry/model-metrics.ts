@@ -6,6 +6,7 @@ import {
   makeHistogramProvider,
 } from '@willsoto/nestjs-prometheus';
 import type { Counter, Gauge, Histogram } from 'prom-client';
+import { readAtScrape } from '../common/metrics/read-at-scrape.js';
 import type { ServedModel } from './served-model.js';
 
 export const modelMetricProviders = [
@@ -75,9 +76,8 @@ export class ModelMetrics {
 
   /** Both change with time alone, so they are read when they are scraped. */
   observeFreshness(read: () => { stale: boolean; behindMs: number }): void {
-    const { servingStale, aliasBehind } = this;
-    Object.assign(servingStale, { collect: () => servingStale.set(read().stale ? 1 : 0) });
-    Object.assign(aliasBehind, { collect: () => aliasBehind.set(read().behindMs / 1000) });
+    readAtScrape(this.servingStale, () => (read().stale ? 1 : 0));
+    readAtScrape(this.aliasBehind, () => read().behindMs / 1000);
   }
 
   reloadEnded(result: string, durationMs: number): void {

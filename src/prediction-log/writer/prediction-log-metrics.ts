@@ -6,6 +6,7 @@ import {
   makeHistogramProvider,
 } from '@willsoto/nestjs-prometheus';
 import type { Counter, Gauge, Histogram } from 'prom-client';
+import { readAtScrape } from '../../common/metrics/read-at-scrape.js';
 
 export const predictionLogMetricProviders = [
   makeCounterProvider({ name: 'prediction_log_rows_written_total', help: 'Rows committed in PostgreSQL.' }),
@@ -55,16 +56,14 @@ export class PredictionLogMetrics {
 
   /** @param read rows that wait or are being written, read when they are scraped */
   observeQueue(read: () => number): void {
-    const { queueRows } = this;
-    Object.assign(queueRows, { collect: () => queueRows.set(read()) });
+    readAtScrape(this.queueRows, read);
   }
 
   /** Both change with time or without an event of their own, so they are read when they are scraped. */
   observeSpool(read: () => { bytes: number; oldestAt: number | undefined }): void {
-    const { spoolBytes, spoolOldest } = this;
-    Object.assign(spoolBytes, { collect: () => spoolBytes.set(read().bytes) });
+    readAtScrape(this.spoolBytes, () => read().bytes);
     const oldestMs = () => Date.now() - (read().oldestAt ?? Date.now());
-    Object.assign(spoolOldest, { collect: () => spoolOldest.set(oldestMs() / 1000) });
+    readAtScrape(this.spoolOldest, () => oldestMs() / 1000);
   }
 
   rowsDrained(rows: number): void {
