@@ -7,7 +7,7 @@ import { referenceHmac } from '../chain/reference-hmac.js';
 import { erasureHash, type ErasureRow, subjectHash } from '../chain/row-hash.js';
 import { lockErasures } from '../erasure-lock.js';
 import { PredictionLog } from '../prediction-log.js';
-import { insertGroup } from '../writer/statements.js';
+import { eraseSubjects, insertGroup } from '../writer/statements.js';
 import type { ChainTransaction } from '../writer/transaction-writer.js';
 import type { EraseResponse } from './record.schemas.js';
 
@@ -92,17 +92,11 @@ async function eraseSubject(
   rows: readonly SubjectRow[],
   transaction: ChainTransaction,
 ): Promise<number> {
-  const { rowCount } = await transaction.query({
-    // The ids come twice: as a condition they tell PostgreSQL which partitions to look in.
-    text: `
-      UPDATE predictions p SET inputs = NULL, reference = NULL, salt = NULL, subject_hash = e.subject_hash
-      FROM unnest($1::uuid[], $2::bytea[]) AS e (id, subject_hash)
-      WHERE p.id = e.id AND p.id = ANY ($1::uuid[])`,
-    values: [
-      rows.map(({ id }) => id),
-      rows.map(({ salt, inputs }) => subjectHash(salt, Float32Array.from(inputs), reference)),
-    ],
-  });
+  const erased = rows.map(({ id, salt, inputs }) => ({
+    id,
+    subjectHash: subjectHash(salt, Float32Array.from(inputs), reference),
+  }));
+  const { rowCount } = await transaction.query(eraseSubjects(erased));
   return rowCount ?? 0;
 }
 

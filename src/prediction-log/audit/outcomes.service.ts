@@ -4,6 +4,7 @@ import { DomainError } from '../../common/errors/domain-error.js';
 import { newIds } from '../../common/ids/new-id.js';
 import type { ChainGroup } from '../chain/chain-writer.js';
 import { outcomeHash, type OutcomeRow } from '../chain/row-hash.js';
+import { knownIds } from '../known-ids.js';
 import { PredictionLog } from '../prediction-log.js';
 import type { Origin } from '../request-origin.js';
 import { insertGroup } from '../writer/statements.js';
@@ -42,11 +43,8 @@ export class OutcomesService {
 }
 
 async function refuseUnknown(outcomes: readonly NewOutcome[], transaction: ChainTransaction): Promise<void> {
-  const { rows } = await transaction.query({
-    text: 'SELECT id FROM predictions WHERE id = ANY ($1::uuid[])',
-    values: [outcomes.map(({ predictionId }) => predictionId)],
-  });
-  const known = new Set(rows.map(({ id }) => id as string));
+  const ids = outcomes.map(({ predictionId }) => predictionId);
+  const known = await knownIds(ids, transaction);
   const unknown = outcomes.filter(({ predictionId }) => !known.has(predictionId));
   if (unknown.length === 0) return;
   const lines = unknown.flatMap(({ line }) => (line === undefined ? [] : [line]));

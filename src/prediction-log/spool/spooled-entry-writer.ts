@@ -7,7 +7,8 @@ import type { LogEntry } from '../prediction-record.js';
 import { type ChainedRow, chainedRow } from '../writer/chained-row.js';
 import { inSameMonth } from '../id-time.js';
 import type { PredictionLogMetrics } from '../writer/prediction-log-metrics.js';
-import { insertPredictions } from '../writer/statements.js';
+import { knownIds } from '../known-ids.js';
+import { eraseSubjects, insertPredictions } from '../writer/statements.js';
 import { type ChainTransaction, ROWS_PER_STATEMENT, type TransactionWriter } from '../writer/transaction-writer.js';
 
 /** Writes entries that come from the spool: each row once, though it may come more than once, and erased if it must be. */
@@ -47,7 +48,10 @@ export class SpooledEntryWriter {
   private async insert(entries: readonly LogEntry[], transaction: ChainTransaction): Promise<void> {
     await lockErasures(transaction, 'shared');
     await transaction.ensureContext(new Set(entries.map(({ context }) => context)));
-    const known = await knownIds(entries, transaction);
+    const known = await knownIds(
+      entries.flatMap((entry) => entry.rows.map(({ id }) => id)),
+      transaction,
+    );
     const rows = entries
       .flatMap((entry) => entry.rows.map((row) => chainedRow(entry, row)))
       .filter(({ id }) => !known.has(id));
@@ -71,23 +75,17 @@ export class SpooledEntryWriter {
       values: [hmacs],
     });
     const lastErasures = new Map(erasures.map(({ hmac, last }) => [hmac as string, last as string]));
-    for (const [i, { id, row, salt }] of referring.entries()) {
+    const erased = referring.filter(({ id }, i) => {
       const last = lastErasures.get(hmacs[i]!.toString('hex'));
-      if (last === undefined || last < id) continue;
-      await transaction.query({
-        text: 'UPDATE predictions SET inputs = NULL, reference = NULL, salt = NULL, subject_hash = $2 WHERE id = $1',
-        values: [id, subjectHash(salt, row.inputs, row.reference)],
-      });
-    }
+      return last !== undefined && last >= id;
+    });
+    if (erased.length === 0) return;
+    await transaction.query(
+      eraseSubjects(
+        erased.map(({ id, row, salt }) => ({ id, subjectHash: subjectHash(salt, row.inputs, row.reference) })),
+      ),
+    );
   }
-}
-
-async function knownIds(entries: readonly LogEntry[], transaction: ChainTransaction): Promise<Set<string>> {
-  const { rows } = await transaction.query({
-    text: 'SELECT id FROM predictions WHERE id = ANY ($1::uuid[])',
-    values: [entries.flatMap((entry) => entry.rows.map(({ id }) => id))],
-  });
-  return new Set(rows.map(({ id }) => id as string));
 }
 
 /** A group has one partition, and hashing more rows at once would hold the event loop for long. */

@@ -115,6 +115,16 @@ const groupValues = (group: ChainGroup) => [
   group.hmac,
 ];
 
+/** Takes inputs, reference and salt out of rows, and leaves in their place the hash that stands for them in the chain. */
+export const eraseSubjects = (rows: readonly { id: string; subjectHash: Buffer }[]): QueryConfig => ({
+  // The ids come twice: as a condition they tell PostgreSQL which partitions to look in.
+  text: `
+    UPDATE predictions p SET inputs = NULL, reference = NULL, salt = NULL, subject_hash = e.subject_hash
+    FROM unnest($1::uuid[], $2::bytea[]) AS e (id, subject_hash)
+    WHERE p.id = e.id AND p.id = ANY ($1::uuid[])`,
+  values: [rows.map(({ id }) => id), rows.map((row) => row.subjectHash)],
+});
+
 export const insertContext = (context: ScoringContext): QueryConfig => ({
   name: 'insert-context',
   text: `
