@@ -15,7 +15,7 @@ const SWEEPS_PER_TIMEOUT = 5;
  * as that one has in flight; so groups overlap and are large at the same time.
  */
 export class GroupWriter {
-  private flush: NodeJS.Immediate | undefined;
+  private flushing = false;
   private gather: NodeJS.Timeout | undefined;
   private readonly sweep: NodeJS.Timeout;
 
@@ -36,12 +36,11 @@ export class GroupWriter {
   /** @throws DomainError PREDICTION_LOG_UNAVAILABLE or PREDICTION_NOT_RECORDED */
   record(entry: LogEntry): Promise<void> {
     const recorded = this.entries.add(entry, performance.now() + this.commitTimeoutMs);
-    // At the end of this turn of the event loop: what else arrived in it shares the group.
-    this.flush ??= setImmediate(() => {
-      this.flush = undefined;
-      if (this.entries.fillAGroup) this.runIdleLane();
-      else this.gather ??= setTimeout(() => this.gathered(), MAX_GATHER_MS);
-    });
+    if (!this.flushing) {
+      this.flushing = true;
+      // Once everything that the same run of the model scored has been recorded: it shares the group.
+      process.nextTick(() => this.flush());
+    }
     return recorded;
   }
 
@@ -50,6 +49,12 @@ export class GroupWriter {
     clearTimeout(this.gather);
     await Promise.all(this.lanes.map((lane) => lane.close()));
     this.entries.expire(Infinity, logUnavailable);
+  }
+
+  private flush(): void {
+    this.flushing = false;
+    if (this.entries.fillAGroup) this.runIdleLane();
+    else this.gather ??= setTimeout(() => this.gathered(), MAX_GATHER_MS);
   }
 
   private runIdleLane(): void {
