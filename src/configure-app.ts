@@ -5,15 +5,18 @@ import { Shutdown } from './common/shutdown/shutdown.js';
 import { HttpMetrics } from './metrics/http-metrics.js';
 import { serveOpenApi } from './openapi/openapi-document.js';
 import { BatchAdmission } from './prediction/batch/batch-admission.js';
+import { PredictionController } from './prediction/prediction.controller.js';
 
 /** Everything that must be on the Fastify instance before Nest registers its routes. */
 export function configureApp(app: NestFastifyApplication): NestFastifyApplication {
   const fastify = app.getHttpAdapter().getInstance();
   const batchAdmission = app.get(BatchAdmission);
+  const scoring = app.get(PredictionController);
 
   collectRoutes(fastify);
   fastify.addHook('onRoute', (route) => {
-    const { bodyLimitBytes, largeBatches } = route.config ?? {};
+    const { bodyLimitBytes, direct, largeBatches } = route.config ?? {};
+    if (direct) route.handler = (request, reply) => scoring[direct](request, reply);
     if (bodyLimitBytes !== undefined) route.bodyLimit = bodyLimitBytes;
     if (largeBatches) route.onRequest = batchAdmission.onRequest;
   });

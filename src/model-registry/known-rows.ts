@@ -8,10 +8,11 @@ import type { ModelRunner } from './runner/model-runner.js';
  * @throws ModelRejectedError when a score is not a probability, or not the expected one
  */
 export async function tryModel(runner: ModelRunner, { known_rows: known }: ModelMetadata): Promise<void> {
-  assertProbabilities(await runner.score(new Float32Array(runner.width), 1));
+  const { probabilities: warmUp } = await runner.score(new Float32Array(runner.width), 1);
+  assertProbabilities(warmUp);
   if (!known) return;
   const rows = toRows(known.inputs, runner.width);
-  const scores = await runner.score(rows, known.inputs.length);
+  const { probabilities: scores } = await runner.score(rows, known.inputs.length);
   assertProbabilities(scores);
   const off = known.probabilities.findIndex((expected, i) => !(Math.abs(scores[i]! - expected) <= known.tolerance));
   if (off >= 0) {

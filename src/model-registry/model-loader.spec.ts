@@ -10,7 +10,7 @@ describe('ModelLoader', () => {
     const { runner } = await loadFixture(name);
     const { inputs, probabilities } = expectedOf(name);
     const rows = Float32Array.from(inputs.flat(), (value) => value ?? NaN);
-    const scores = await runner.score(rows, inputs.length);
+    const { probabilities: scores } = await runner.score(rows, inputs.length);
     await runner.dispose();
     expect(scores).toHaveLength(probabilities.length);
     for (const [i, probability] of probabilities.entries()) expect(scores[i]).toBeCloseTo(probability, 6);

@@ -68,9 +68,11 @@ export class FeatureEncoder {
       const message = `has ${features.length} values, the model takes ${this.width}`;
       issues.push({ kind: 'fit', path, message });
     }
-    for (const [i, input] of this.inputs.entries()) {
-      if (i >= features.length) return;
-      target[offset + i] = encodeValue(features[i], input, `${path}.${i}`, issues);
+    const count = Math.min(features.length, this.width);
+    for (let i = 0; i < count; i++) {
+      const value = features[i];
+      if (isFloat32(value)) target[offset + i] = value;
+      else target[offset + i] = encodeOther(value, this.inputs[i]!, `${path}.${i}`, issues);
     }
   }
 
@@ -85,13 +87,11 @@ export class FeatureEncoder {
     if (unknown > 0) {
       issues.push({ kind: 'fit', path, message: `has ${unknown} name(s) that are not inputs of the model` });
     }
-    for (const [i, input] of this.inputs.entries()) {
-      const inputPath = `${path}.${input.name}`;
-      if (Object.hasOwn(features, input.name)) {
-        target[offset + i] = encodeValue(features[input.name], input, inputPath, issues);
-      } else {
-        issues.push({ kind: 'fit', path: inputPath, message: 'is missing' });
-      }
+    for (let i = 0; i < this.width; i++) {
+      const input = this.inputs[i]!;
+      const value = Object.hasOwn(features, input.name) ? features[input.name] : undefined;
+      if (isFloat32(value)) target[offset + i] = value;
+      else target[offset + i] = encodeOther(value, input, `${path}.${input.name}`, issues);
     }
   }
 
@@ -119,21 +119,23 @@ export class FeatureEncoder {
   }
 }
 
-function encodeValue(value: unknown, input: ModelInput, path: string, issues: FeatureIssue[]): number {
-  if (typeof value === 'number') {
-    const encoded = Math.fround(value);
-    if (Number.isFinite(encoded)) return encoded;
-    issues.push(
-      Number.isFinite(value)
-        ? { kind: 'fit', path, message: 'is beyond what a 32-bit float can hold' }
-        : { kind: 'shape', path, message: 'must be a finite number' },
-    );
+/** Whether it is a number that stays finite as a float32: by far the most values are. */
+const isFloat32 = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(Math.fround(value));
+
+/** What is no such number is null, and then NaN for the model, or an issue. */
+function encodeOther(value: unknown, input: ModelInput, path: string, issues: FeatureIssue[]): number {
+  if (value === undefined) {
+    issues.push({ kind: 'fit', path, message: 'is missing' });
   } else if (value === null) {
     if (!input.nullable) {
       issues.push({ kind: 'fit', path, message: 'may not be null: the model never saw it missing' });
     }
-  } else {
+  } else if (typeof value !== 'number') {
     issues.push({ kind: 'shape', path, message: `must be a number${input.nullable ? ' or null' : ''}` });
+  } else if (Number.isFinite(value)) {
+    issues.push({ kind: 'fit', path, message: 'is beyond what a 32-bit float can hold' });
+  } else {
+    issues.push({ kind: 'shape', path, message: 'must be a finite number' });
   }
   return NaN;
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectMetric, makeCounterProvider, makeHistogramProvider } from '@willsoto/nestjs-prometheus';
 import type { Counter, Histogram } from 'prom-client';
 import { ActiveModel } from '../model-registry/active-model.js';
+import type { ModelRun } from '../model-registry/runner/model-runner.js';
 import type { ScoringSpec } from '../model-registry/served-model.js';
 
 export const predictionMetricProviders = [
@@ -41,8 +42,8 @@ export class PredictionMetrics {
     activeModel.onSwap((live, replaced) => this.forgetOthers(live.ref.version, replaced?.ref.version));
   }
 
-  /** One run of the model and the probabilities it gave. */
-  scored({ ref, threshold }: ScoringSpec, probabilities: Float32Array, inferenceMs: number): void {
+  /** One run of the model. */
+  scored({ ref, threshold }: ScoringSpec, { probabilities, durationMs }: ModelRun): void {
     let positives = 0;
     for (const probability of probabilities) {
       this.probability.observe(probability);
@@ -51,7 +52,7 @@ export class PredictionMetrics {
     const negatives = probabilities.length - positives;
     if (positives > 0) this.predictions.inc({ version: ref.version, prediction: '1' }, positives);
     if (negatives > 0) this.predictions.inc({ version: ref.version, prediction: '0' }, negatives);
-    this.inferenceDuration.observe(inferenceMs / 1000);
+    this.inferenceDuration.observe(durationMs / 1000);
     this.batchRows.observe(probabilities.length);
   }
 

@@ -24,22 +24,18 @@ export class PredictionService {
   /**
    * Scores a row, records the answer, and only then gives it.
    *
+   * @returns the reply's body, a PredictResponse as JSON
    * @throws DomainError INVALID_REQUEST, FEATURES_MISMATCH, MODEL_NOT_READY, and as {@link PredictionLog.record}
    */
-  async predict(
-    { data, reference }: PredictRequest,
-    origin: Origin,
-    claim?: IdempotencyClaim,
-  ): Promise<PredictResponse> {
+  async predict({ data, reference }: PredictRequest, origin: Origin, claim?: IdempotencyClaim): Promise<string> {
     const model = this.activeModel.current();
     const encoder = this.encoderOf(model);
     const row = new Float32Array(encoder.width);
     const warnings = encoder.encode(data.features, 'data.features', row, 0);
-    const startedAt = performance.now();
-    const scores = await model.runner.score(row, 1);
-    const inferenceMs = performance.now() - startedAt;
-    this.metrics.scored(model, scores, inferenceMs);
-    const probability = scores[0]!;
+    const { run, index } = await model.runner.scoreRow(row);
+    // Once for all rows of the run.
+    if (index === 0) this.metrics.scored(model, run);
+    const probability = run.probabilities[index]!;
     const prediction = probability >= model.threshold ? 1 : 0;
     const id = newId();
     const response: PredictResponse = {
@@ -50,12 +46,13 @@ export class PredictionService {
       model: model.ref,
       ...(warnings && { warnings }),
     };
+    const body = JSON.stringify(response);
     if (this.log.enabled) {
       await this.log.record({
         ...origin,
         context: scoringContext(model),
         batchId: null,
-        inferenceUs: Math.fround(1000 * inferenceMs),
+        inferenceUs: Math.fround(1000 * run.durationMs),
         rows: [
           {
             id,
@@ -67,10 +64,10 @@ export class PredictionService {
             warnings: warnings ?? null,
           },
         ],
-        ...(claim && { idempotency: { ...claim, response: Buffer.from(JSON.stringify(response)) } }),
+        ...(claim && { idempotency: { ...claim, response: Buffer.from(body) } }),
       });
     }
-    return response;
+    return body;
   }
 
   private encoderOf(model: ServedModel): FeatureEncoder {

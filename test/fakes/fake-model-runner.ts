@@ -1,4 +1,4 @@
-import type { ModelRunner } from '../../src/model-registry/runner/model-runner.js';
+import type { ModelRun, ModelRunner, RowScore } from '../../src/model-registry/runner/model-runner.js';
 
 /** Scores each row with a function instead of a model. */
 export class FakeModelRunner implements ModelRunner {
@@ -7,12 +7,17 @@ export class FakeModelRunner implements ModelRunner {
 
   constructor(
     readonly width: number,
-    private readonly scoreRow: (row: Float32Array) => number = () => 0.5,
+    private readonly probabilityOf: (row: Float32Array) => number = () => 0.5,
   ) {}
 
-  score(rows: Float32Array, rowCount: number): Promise<Float32Array> {
+  score(rows: Float32Array, rowCount: number): Promise<ModelRun> {
     const row = (i: number) => rows.subarray(i * this.width, (i + 1) * this.width);
-    return Promise.resolve(Float32Array.from({ length: rowCount }, (_, i) => this.scoreRow(row(i))));
+    const probabilities = Float32Array.from({ length: rowCount }, (_, i) => this.probabilityOf(row(i)));
+    return Promise.resolve({ probabilities, durationMs: 0.1 });
+  }
+
+  async scoreRow(row: Float32Array): Promise<RowScore> {
+    return { run: await this.score(row, 1), index: 0 };
   }
 
   dispose(): Promise<void> {

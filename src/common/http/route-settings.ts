@@ -1,5 +1,7 @@
 /** What a controller may say of a route to Fastify, through `@RouteConfig()`. */
 export interface RouteSettings {
+  /** The method of PredictionController that answers, straight from Fastify; see `configureApp`. */
+  direct?: 'predict' | 'predictBatch';
   /** Instead of {@link DEFAULT_BODY_LIMIT_BYTES}. */
   bodyLimitBytes?: number;
   /** Hands the body's bytes to the handler, unparsed. */

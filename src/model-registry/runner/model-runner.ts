@@ -1,3 +1,18 @@
+/** What one run of a model gave. */
+export interface ModelRun {
+  /** `[n]` probabilities of class 1 (default). */
+  probabilities: Float32Array;
+  /** Without the wait for the run's turn. */
+  durationMs: number;
+}
+
+/** One row of a run that others may share. */
+export interface RowScore {
+  run: ModelRun;
+  /** Of the row in the run. */
+  index: number;
+}
+
 /** A model that can score rows: the seam between the service and the engine that evaluates the model. */
 export interface ModelRunner {
   /** Number of inputs, d. */
@@ -7,12 +22,18 @@ export interface ModelRunner {
   readonly runtimeVersion: string;
 
   /**
-   * Probabilities of class 1 (default).
+   * Scores rows in a run of their own.
    *
    * @param rows `[n, d]` in row-major order; NaN is a missing value
-   * @returns `[n]`
    */
-  score(rows: Float32Array, rowCount: number): Promise<Float32Array>;
+  score(rows: Float32Array, rowCount: number): Promise<ModelRun>;
+
+  /**
+   * Scores one row in a run that it may share with others. The row counts as in flight from the call on.
+   *
+   * @param row `[d]`; NaN is a missing value
+   */
+  scoreRow(row: Float32Array): Promise<RowScore>;
 
   /** Waits for the runs in flight, then frees the model's memory. Nothing may be scored afterwards. */
   dispose(): Promise<void>;

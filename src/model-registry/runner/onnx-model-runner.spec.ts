@@ -22,16 +22,24 @@ describe('OnnxModelRunner', () => {
   });
 
   it('gives a row the same bits alone, in a batch and at any place in it', async () => {
-    const together = await runner.score(rows, inputs.length);
-    const many = await runner.score(
+    const { probabilities: together } = await runner.score(rows, inputs.length);
+    const { probabilities: many } = await runner.score(
       Float32Array.from({ length: 3000 * 3 }, (_, i) => rows[i % rows.length]!),
       3000,
     );
     for (let i = 0; i < inputs.length; i++) {
-      const [alone] = await runner.score(rows.subarray(i * 3, (i + 1) * 3), 1);
+      const { run, index } = await runner.scoreRow(rows.subarray(i * 3, (i + 1) * 3));
+      const alone = run.probabilities[index];
       expect(together[i]).toBe(alone);
       expect(many[2994 + i]).toBe(alone);
     }
+  });
+
+  it('scores the rows of one turn of the event loop in one run', async () => {
+    const scores = await Promise.all(inputs.map((_, i) => runner.scoreRow(rows.subarray(i * 3, (i + 1) * 3))));
+    expect(new Set(scores.map(({ run }) => run)).size).toBe(1);
+    const { probabilities } = await runner.score(rows, inputs.length);
+    expect(scores.map(({ run, index }) => run.probabilities[index])).toEqual([...probabilities]);
   });
 
   it('finishes the runs in flight before it is disposed of', async () => {
@@ -39,7 +47,14 @@ describe('OnnxModelRunner', () => {
     const inFlight = [disposed.score(rows, inputs.length), disposed.score(rows, inputs.length)];
     await disposed.dispose();
     const [first, second] = await Promise.all(inFlight);
-    expect(first).toEqual(second);
+    expect(first!.probabilities).toEqual(second!.probabilities);
+  });
+
+  it('scores the rows that wait for their run before it is disposed of', async () => {
+    const disposed = await create('lightgbm-small');
+    const waiting = disposed.scoreRow(rows.subarray(0, 3));
+    await disposed.dispose();
+    expect((await waiting).run.probabilities).toHaveLength(1);
   });
 
   it('refuses a model that was declared with another width, naming both', async () => {

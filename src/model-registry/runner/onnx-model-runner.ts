@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { ModelRejectedError } from '../model-rejected.error.js';
 import { findProbabilityOutput, type ProbabilityOutput } from './probability-output.js';
-import { type ModelRunner, ModelRunnerFactory } from './model-runner.js';
+import { type ModelRun, type ModelRunner, ModelRunnerFactory, type RowScore } from './model-runner.js';
+import { SharedRuns } from './shared-runs.js';
 
 /**
  * One thread and sequential execution: a row's score is then bit-equal in a batch of any size, which replaying a
@@ -32,6 +33,7 @@ export class OnnxModelRunnerFactory extends ModelRunnerFactory {
 
 class OnnxModelRunner implements ModelRunner {
   readonly runtimeVersion = env.versions.node ?? 'unknown';
+  private readonly sharedRuns = new SharedRuns((rows, rowCount) => this.score(rows, rowCount));
   private runsInFlight = 0;
   private idle: (() => void) | undefined;
 
@@ -42,18 +44,25 @@ class OnnxModelRunner implements ModelRunner {
     private readonly output: ProbabilityOutput,
   ) {}
 
-  async score(rows: Float32Array, rowCount: number): Promise<Float32Array> {
+  async score(rows: Float32Array, rowCount: number): Promise<ModelRun> {
     this.runsInFlight++;
     try {
       const feeds = { [this.inputName]: new Tensor('float32', rows, [rowCount, this.width]) };
+      const startedAt = performance.now();
       const { [this.output.name]: scores } = await this.session.run(feeds, [this.output.name]);
-      return positiveClass(scores!.data as Float32Array, rowCount, this.output.columns);
+      const durationMs = performance.now() - startedAt;
+      return { probabilities: positiveClass(scores!.data as Float32Array, rowCount, this.output.columns), durationMs };
     } finally {
       if (--this.runsInFlight === 0) this.idle?.();
     }
   }
 
+  scoreRow(row: Float32Array): Promise<RowScore> {
+    return this.sharedRuns.scoreRow(row);
+  }
+
   async dispose(): Promise<void> {
+    await this.sharedRuns.gathered();
     if (this.runsInFlight > 0) await new Promise<void>((resolve) => (this.idle = resolve));
     await this.session.release();
   }

@@ -26,14 +26,14 @@ export class ReplayService {
         detail: 'The inputs were erased, so there is nothing to score again. What was answered is still on record.',
       });
     }
-    const [scores, context] = await this.models.use(record.model, async (past) => [
+    const [run, context] = await this.models.use(record.model, async (past) => [
       await past.runner.score(
         Float32Array.from(past.inputs, ({ name }) => inputs[name] ?? NaN),
         1,
       ),
       scoringContext(past),
     ]);
-    const probability = scores[0]!;
+    const probability = run.probabilities[0]!;
     const recorded = scoredBy(record, record);
     const replayed = scoredBy(context, { probability, prediction: probability >= context.threshold ? 1 : 0 });
     return {

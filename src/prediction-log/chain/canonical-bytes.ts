@@ -47,8 +47,8 @@ export class CanonicalBytes {
     this.reserve(4 + 4 * values.length);
     this.buffer.writeUInt32BE(4 * values.length, this.end);
     this.end += 4;
-    for (const value of values) {
-      this.writeFloat32(value, this.end);
+    for (let i = 0; i < values.length; i++) {
+      this.writeFloat32(values[i]!, this.end);
       this.end += 4;
     }
     return this;

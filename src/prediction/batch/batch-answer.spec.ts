@@ -13,12 +13,12 @@ const answer = (rows: unknown[]) => answerBatch(bodyOf(rows), echo, echo.runner)
 
 describe('answerBatch', () => {
   it('decides row by row, in order: at the threshold is a default', async () => {
-    const { body, probabilities } = await answer([
+    const { body, run } = await answer([
       [0.25, 1],
       [0.5, 1],
       [0.75, 1],
     ]);
-    expect([...probabilities]).toEqual([0.25, 0.5, 0.75]);
+    expect([...run.probabilities]).toEqual([0.25, 0.5, 0.75]);
     const { predictions, threshold, model } = JSON.parse(Buffer.from(body).toString()) as PredictBatchResponse;
     expect(predictions.map(({ probability, prediction }) => [probability, prediction])).toEqual([
       [0.25, 0],

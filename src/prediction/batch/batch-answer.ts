@@ -1,7 +1,7 @@
 import { newIds } from '../../common/ids/new-id.js';
 import { parseJson } from '../../common/http/json-body.js';
 import { invalidRequest } from '../../common/errors/schema-issues.js';
-import type { ModelRunner } from '../../model-registry/runner/model-runner.js';
+import type { ModelRun, ModelRunner } from '../../model-registry/runner/model-runner.js';
 import type { ScoringSpec } from '../../model-registry/served-model.js';
 import { FeatureEncoder, type FeatureWarning } from '../feature-encoder.js';
 import { predictBatchRequestSchema, type PredictBatchResponse } from '../prediction.schemas.js';
@@ -10,9 +10,8 @@ import { predictBatchRequestSchema, type PredictBatchResponse } from '../predict
 export interface BatchAnswer {
   /** UTF-8 JSON of a PredictBatchResponse. */
   body: Uint8Array;
-  /** `[n]`, in the order of the request. */
-  probabilities: Float32Array;
-  inferenceMs: number;
+  /** Its probabilities are in the order of the request. */
+  run: ModelRun;
   /** `[n, d]`, the values that were scored. */
   inputs: Float32Array;
   /** What the log keeps of each row beside its inputs and probability. */
@@ -45,16 +44,14 @@ export async function answerBatch(body: Uint8Array, spec: ScoringSpec, runner: M
     warnings: encoder.encode(features, `data.${i}.features`, inputs, i * encoder.width) ?? null,
   }));
 
-  const startedAt = performance.now();
-  const probabilities = await runner.score(inputs, data.length);
-  const inferenceMs = performance.now() - startedAt;
+  const run = await runner.score(inputs, data.length);
 
   const response: PredictBatchResponse = {
-    predictions: rows.map((row, i) => answerOf(row, probabilities[i]!, spec.threshold)),
+    predictions: rows.map((row, i) => answerOf(row, run.probabilities[i]!, spec.threshold)),
     threshold: spec.threshold,
     model: spec.ref,
   };
-  return { body: Buffer.from(JSON.stringify(response)), probabilities, inferenceMs, inputs, rows };
+  return { body: Buffer.from(JSON.stringify(response)), run, inputs, rows };
 }
 
 const answerOf = ({ id, warnings }: AnsweredRow, probability: number, threshold: number) => ({

@@ -32,7 +32,7 @@ export class BatchService {
     const answer = isLarge(body.byteLength)
       ? await this.pool.answer(body, model)
       : await answerBatch(body, model, model.runner);
-    this.metrics.scored(model, answer.probabilities, answer.inferenceMs);
+    this.metrics.scored(model, answer.run);
     if (this.log.enabled) await this.record(answer, model, origin, claim);
     return answer.body;
   }
@@ -47,14 +47,14 @@ export class BatchService {
       ...origin,
       context: scoringContext(model),
       batchId: newId(),
-      inferenceUs: Math.fround(1000 * answer.inferenceMs),
+      inferenceUs: Math.fround(1000 * answer.run.durationMs),
       rows: recordsOf(answer, model),
       ...(claim && { idempotency: { ...claim, response: answer.body } }),
     });
   }
 }
 
-function recordsOf({ rows, inputs, probabilities }: BatchAnswer, { threshold }: ServedModel): PredictionRow[] {
+function recordsOf({ rows, inputs, run: { probabilities } }: BatchAnswer, { threshold }: ServedModel): PredictionRow[] {
   const width = inputs.length / rows.length;
   return rows.map((row, i) => ({
     ...row,

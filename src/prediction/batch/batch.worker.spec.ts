@@ -17,9 +17,9 @@ describe('The batch worker', () => {
     for (const model of ['single-column', 'sklearn-plain', 'xgboost-plain', 'single-column']) {
       const { inputs, probabilities } = expectedOf(model);
       const outcome = await answer(await taskFor(model, bodyOf(inputs)));
-      expect(outcome.answer?.probabilities).toHaveLength(probabilities.length);
+      expect(outcome.answer?.run.probabilities).toHaveLength(probabilities.length);
       for (const [i, probability] of probabilities.entries()) {
-        expect(outcome.answer?.probabilities[i]).toBeCloseTo(probability, 6);
+        expect(outcome.answer?.run.probabilities[i]).toBeCloseTo(probability, 6);
       }
     }
   });
