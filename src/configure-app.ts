@@ -6,6 +6,7 @@ import { HttpMetrics } from './metrics/http-metrics.js';
 import { serveOpenApi } from './openapi/openapi-document.js';
 import { BatchAdmission } from './prediction/batch/batch-admission.js';
 import { PredictionController } from './prediction/prediction.controller.js';
+import { ScoringAdmission } from './prediction/scoring-admission.js';
 
 /** Everything that must be on the Fastify instance before Nest registers its routes. */
 export function configureApp(app: NestFastifyApplication): NestFastifyApplication {
@@ -27,6 +28,7 @@ export function configureApp(app: NestFastifyApplication): NestFastifyApplicatio
   app.get(Shutdown).observe(fastify);
   app.get(HttpMetrics).observe(fastify);
   app.get(AccessLog).observe(fastify);
+  app.get(ScoringAdmission).guard(fastify.server);
   serveOpenApi(app);
   return app;
 }

@@ -54,6 +54,8 @@ describe('envSchema', () => {
       MODEL_CACHE_MAX_BYTES: 2_147_483_648,
       MODEL_REQUIRE_DIGEST: false,
       TRUST_PROXY: 'false',
+      MAX_REQUESTS_IN_FLIGHT: 256,
+      MAX_EVENT_LOOP_DELAY_MS: 20,
       BATCH_WORKERS: 1,
       BATCH_MAX_PENDING: 8,
       BOOM_ENABLED: true,

@@ -207,6 +207,13 @@ export const envVariables = {
       'Whose X-Forwarded-For says where a request came from: `true`, `false`, a number of hops, or addresses and CIDR ' +
         'ranges separated by commas.',
     ),
+  MAX_REQUESTS_IN_FLIGHT: integer({ min: 1, max: 100_000, default: 256 }).describe(
+    'Requests to /predict and /predict/batch under way at a time; one more is answered 503 with Retry-After.',
+  ),
+  MAX_EVENT_LOOP_DELAY_MS: integer({ min: 1, max: 10_000, default: 20 }).describe(
+    'Milliseconds that a request to score may have waited before the service reads it. When all have waited longer for 100 ms, ' +
+      'the service is overloaded and answers those that did 503 with Retry-After.',
+  ),
   BATCH_WORKERS: integer({ min: 1, max: 64, default: 1 }).describe('Threads that parse and score large batches.'),
   BATCH_MAX_PENDING: integer({ min: 1, max: 1024, default: 8 }).describe(
     'Large batches (of up to 16 MiB each) held in memory at a time; one more is answered 503 with Retry-After.',

@@ -7,6 +7,7 @@ import {
 } from '@willsoto/nestjs-prometheus';
 import type { FastifyInstance } from 'fastify';
 import type { Counter, Gauge, Histogram } from 'prom-client';
+import { readAtScrape } from '../common/metrics/read-at-scrape.js';
 import { routeTemplate } from '../common/http/request-context.js';
 
 const LABELS = ['method', 'route', 'status'];
@@ -29,24 +30,33 @@ export const httpMetricProviders = [
 
 @Injectable()
 export class HttpMetrics {
+  private underWay = 0;
+  private readonly ended = () => void this.underWay--;
+
   constructor(
     @InjectMetric('http_requests_total') private readonly requests: Counter,
     @InjectMetric('http_request_duration_seconds') private readonly duration: Histogram,
-    @InjectMetric('http_requests_in_flight') private readonly inFlight: Gauge,
-  ) {}
+    @InjectMetric('http_requests_in_flight') inFlight: Gauge,
+  ) {
+    readAtScrape(inFlight, () => this.underWay);
+  }
 
   observe(fastify: FastifyInstance): void {
     fastify.addHook('onRequest', (_request, reply, done) => {
-      this.inFlight.inc();
+      this.underWay++;
       // 'close' comes once, also when the client goes away before the reply.
-      reply.raw.once('close', () => this.inFlight.dec());
+      reply.raw.on('close', this.ended);
       done();
     });
     fastify.addHook('onResponse', (request, reply, done) => {
-      const labels = { method: request.method, route: routeTemplate(request), status: String(reply.statusCode) };
-      this.requests.inc(labels);
-      this.duration.observe(labels, reply.elapsedTime / 1000);
+      this.answered(request.method, routeTemplate(request), reply.statusCode, reply.elapsedTime);
       done();
     });
+  }
+
+  answered(method: string, route: string, status: number, durationMs: number): void {
+    const labels = { method, route, status: String(status) };
+    this.requests.inc(labels);
+    this.duration.observe(labels, durationMs / 1000);
   }
 }

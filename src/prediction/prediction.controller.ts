@@ -34,6 +34,7 @@ const SCORING_PROBLEMS = [
   'PREDICTION_NOT_RECORDED',
   'PREDICTION_LOG_UNAVAILABLE',
   'PREDICTION_LOG_FULL',
+  'OVERLOADED',
 ] as const satisfies readonly ErrorCode[];
 
 const IDEMPOTENCY_KEY = {
@@ -97,7 +98,7 @@ export class PredictionController {
   @ApiBody({ required: true, schema: schemaReference(predictBatchRequestSchema) })
   @ApiHeader(IDEMPOTENCY_KEY)
   @ApiOkResponse({ standardSchema: predictBatchResponseSchema, description: 'The answers, in order.' })
-  @ApiProblems(...SCORING_PROBLEMS, 'OVERLOADED')
+  @ApiProblems(...SCORING_PROBLEMS)
   async predictBatch(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

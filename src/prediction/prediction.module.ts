@@ -8,6 +8,7 @@ import { BatchService } from './batch/batch.service.js';
 import { PredictionController } from './prediction.controller.js';
 import { PredictionMetrics, predictionMetricProviders } from './prediction-metrics.js';
 import { PredictionService } from './prediction.service.js';
+import { ScoringAdmission } from './scoring-admission.js';
 
 @Module({
   imports: [ModelRegistryModule, MetricsModule, PredictionLogModule],
@@ -18,6 +19,7 @@ import { PredictionService } from './prediction.service.js';
     BatchService,
     PredictionMetrics,
     PredictionService,
+    ScoringAdmission,
     ...predictionMetricProviders,
   ],
 })

@@ -1,0 +1,42 @@
+/** A hiccup, such as a garbage collection, is over sooner and no reason to refuse anybody. */
+const SUSTAINED_MS = 100;
+
+export type ShedReason = 'in_flight' | 'event_loop_delay';
+
+/**
+ * Says what to refuse. More requests in flight than the limit are always too many. A delay of the event loop is overload
+ * only once nothing has been in time for a while; from then on what waited for too long is refused, until nothing does any
+ * more. The idea is CoDel's (RFC 8289): judge by how long things stand in the queue, not by how many.
+ */
+export class Overload {
+  private isOverloaded = false;
+  private lastInTimeAt = -Infinity;
+  private lastLateAt = -Infinity;
+
+  constructor(
+    private readonly maxInFlight: number,
+    private readonly maxDelayMs: number,
+  ) {}
+
+  /**
+   * @param delayMs how long the request has waited for the event loop
+   * @param nowMs on any clock that only goes forward
+   * @returns undefined for a request that may be answered
+   */
+  refuses(inFlight: number, delayMs: number, nowMs: number): ShedReason | undefined {
+    const isLate = this.isLate(delayMs, nowMs);
+    if (inFlight >= this.maxInFlight) return 'in_flight';
+    return isLate && this.isOverloaded ? 'event_loop_delay' : undefined;
+  }
+
+  private isLate(delayMs: number, nowMs: number): boolean {
+    if (delayMs > this.maxDelayMs) {
+      this.lastLateAt = nowMs;
+      if (nowMs - this.lastInTimeAt >= SUSTAINED_MS) this.isOverloaded = true;
+      return true;
+    }
+    this.lastInTimeAt = nowMs;
+    if (nowMs - this.lastLateAt >= SUSTAINED_MS) this.isOverloaded = false;
+    return false;
+  }
+}

@@ -1,0 +1,100 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import { Injectable, Logger } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { InjectMetric } from '@willsoto/nestjs-prometheus';
+import type { Counter } from 'prom-client';
+import { DomainError } from '../common/errors/domain-error.js';
+import { ERROR_CODES } from '../common/errors/error-codes.js';
+import { PROBLEM_MEDIA_TYPE, toProblem } from '../common/errors/problem.js';
+import { requestId } from '../common/http/request-context.js';
+import { EventLoopDelay } from '../common/overload/event-loop-delay.js';
+import { Overload, type ShedReason } from '../common/overload/overload.js';
+import { Shutdown } from '../common/shutdown/shutdown.js';
+import type { Env } from '../config/env.schema.js';
+import { HttpMetrics } from '../metrics/http-metrics.js';
+
+const RETRY_AFTER_SECONDS = 1;
+/** A line for each would make an overload worse. */
+const TELL_EVERY_MS = 1000;
+const SCORING_ROUTES: ReadonlySet<string | undefined> = new Set(['/predict', '/predict/batch']);
+
+const overloaded = new DomainError('OVERLOADED', {
+  detail: 'More requests arrive than this instance can answer in time. Try again, or run more replicas.',
+  retryAfterSeconds: RETRY_AFTER_SECONDS,
+});
+
+/**
+ * Refuses requests to score beyond what can be answered in time, before Fastify sees them: under an overload nearly all the
+ * service does is refuse, so that must cost a fraction of an answer. Probes, metrics and operators' requests always pass.
+ */
+@Injectable()
+export class ScoringAdmission {
+  private readonly logger = new Logger(ScoringAdmission.name);
+  private readonly delay = new EventLoopDelay();
+  private readonly overload: Overload;
+  private inFlight = 0;
+  private untold = 0;
+  private readonly ended = () => void this.inFlight--;
+
+  constructor(
+    config: ConfigService<Env, true>,
+    private readonly httpMetrics: HttpMetrics,
+    private readonly shutdown: Shutdown,
+    @InjectMetric('requests_shed_total') private readonly shed: Counter,
+  ) {
+    this.overload = new Overload(
+      config.get('MAX_REQUESTS_IN_FLIGHT', { infer: true }),
+      config.get('MAX_EVENT_LOOP_DELAY_MS', { infer: true }),
+    );
+  }
+
+  /** Puts itself between the server and what answers its requests. */
+  guard(server: Server): void {
+    const listeners = server.listeners('request') as RequestListener[];
+    server.removeAllListeners('request');
+    server.on('request', (request, response) => {
+      if (SCORING_ROUTES.has(request.url) && !this.admits(request, response)) return;
+      for (const answer of listeners) answer.call(server, request, response);
+    });
+  }
+
+  private admits(request: IncomingMessage, response: ServerResponse): boolean {
+    const reason = this.overload.refuses(this.inFlight, this.delay.measure(), performance.now());
+    if (reason) {
+      this.refuse(request, response, reason);
+      return false;
+    }
+    this.inFlight++;
+    // Comes once, also when the client goes away before the reply.
+    response.on('close', this.ended);
+    return true;
+  }
+
+  private refuse(request: IncomingMessage, response: ServerResponse, reason: ShedReason): void {
+    const id = requestId(request);
+    const { status } = ERROR_CODES[overloaded.code];
+    const body = JSON.stringify(toProblem(overloaded, id));
+    response.writeHead(status, {
+      'Content-Type': PROBLEM_MEDIA_TYPE,
+      'Content-Length': Buffer.byteLength(body),
+      'Retry-After': RETRY_AFTER_SECONDS,
+      'X-Request-Id': id,
+      ...(this.shutdown.isBegun && { Connection: 'close' }),
+    });
+    response.end(body);
+    this.shed.inc({ reason });
+    this.httpMetrics.answered(request.method!, request.url!, status, 0);
+    this.tell(reason);
+  }
+
+  private tell(reason: ShedReason): void {
+    if (this.untold++ > 0) return;
+    setTimeout(() => {
+      this.logger.warn('Requests were refused, since more arrive than can be answered in time', {
+        count: this.untold,
+        lastReason: reason,
+      });
+      this.untold = 0;
+    }, TELL_EVERY_MS).unref();
+  }
+}
