@@ -1,6 +1,6 @@
 import https from 'node:https';
 import type { Readable } from 'node:stream';
-import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { z } from 'zod';
@@ -24,7 +24,8 @@ export interface S3Object extends ArtifactFile {
 /** S3 or what speaks like it: `s3://BUCKET/PREFIX`. */
 @Injectable()
 export class S3ArtifactStore implements ArtifactStore, OnApplicationShutdown {
-  private readonly client: S3Client;
+  private readonly clientConfig: S3ClientConfig;
+  private client: S3Client | undefined;
   private readonly server: ServerName;
   private readonly timeoutMs: number;
 
@@ -37,7 +38,7 @@ export class S3ArtifactStore implements ArtifactStore, OnApplicationShutdown {
       addressVariable: 'MLFLOW_S3_ENDPOINT_URL',
       caVariable: 'AWS_CA_BUNDLE',
     };
-    this.client = new S3Client({
+    this.clientConfig = {
       ...(endpoint && { endpoint, forcePathStyle: true }),
       region: config.get('AWS_REGION', { infer: true }) ?? config.get('AWS_DEFAULT_REGION', { infer: true }),
       ...credentials(config),
@@ -49,17 +50,18 @@ export class S3ArtifactStore implements ArtifactStore, OnApplicationShutdown {
           ...tlsOptions(this.server.caVariable, config.get('AWS_CA_BUNDLE', { infer: true })),
         }),
       },
-    });
+    };
   }
 
   list(artifactUri: string, signal: AbortSignal): Promise<S3Object[]> {
     return this.call(`the list of ${artifactUri}`, signal, async (limited) => {
       const { bucket, prefix } = locationOf(artifactUri);
+      const { client, ListObjectsV2Command } = await this.sdk();
       const objects: S3Object[] = [];
       let next: string | undefined;
       do {
         const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: next });
-        const page = await this.client.send(command, { abortSignal: limited });
+        const page = await client.send(command, { abortSignal: limited });
         objects.push(...parsePage(page.Contents ?? [], prefix));
         next = page.NextContinuationToken;
       } while (next !== undefined && objects.length <= MAX_FILES);
@@ -71,14 +73,26 @@ export class S3ArtifactStore implements ArtifactStore, OnApplicationShutdown {
     const { bucket, prefix } = locationOf(artifactUri);
     const wanted = `${artifactUri}/${path}`;
     const body = await this.call(wanted, signal, async (limited) => {
+      const { client, GetObjectCommand } = await this.sdk();
       const command = new GetObjectCommand({ Bucket: bucket, Key: `${prefix}${path}` });
-      return (await this.client.send(command, { abortSignal: limited })).Body;
+      return (await client.send(command, { abortSignal: limited })).Body;
     });
     return artifactStream(body as Readable, wanted);
   }
 
   onApplicationShutdown(): void {
-    this.client.destroy();
+    this.client?.destroy();
+  }
+
+  /** Loaded when first needed: a service whose files come another way does without its 9 MB. */
+  private async sdk() {
+    const sdk = await import('@aws-sdk/client-s3');
+    this.client ??= new sdk.S3Client(this.clientConfig);
+    return {
+      client: this.client,
+      GetObjectCommand: sdk.GetObjectCommand,
+      ListObjectsV2Command: sdk.ListObjectsV2Command,
+    };
   }
 
   private call<T>(wanted: string, signal: AbortSignal, action: (signal: AbortSignal) => Promise<T>): Promise<T> {
