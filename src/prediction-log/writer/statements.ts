@@ -26,74 +26,32 @@ const INSERT_PREDICTIONS = `
 /** A group and its rows in one statement, and so in one transaction. Written already: nothing happens. */
 export function insertPredictions(group: ChainGroup, rows: readonly ChainedRow[]): QueryConfig {
   const inputs: number[] = [];
-  const from: number[] = [];
-  const to: number[] = [];
-  for (const { row } of rows) {
-    from.push(inputs.length + 1);
-    for (const input of row.inputs) inputs.push(input);
-    to.push(inputs.length);
-  }
-  const column = <T>(read: (row: ChainedRow) => T): T[] => rows.map(read);
+  const slices = rows.map(({ row }) => {
+    const from = inputs.length + 1;
+    for (let i = 0; i < row.inputs.length; i++) inputs.push(row.inputs[i]!);
+    return { from, to: inputs.length };
+  });
   return {
     name: 'insert-predictions',
     text: INSERT_PREDICTIONS,
     values: [
       ...groupValues(group),
-      wireArray(float4, inputs),
-      wireArray(
-        uuid,
-        column(({ id }) => id),
-      ),
-      wireArray(
-        uuid,
-        column(({ entry }) => entry.context.id),
-      ),
-      wireArray(
-        text,
-        column(({ row }) => row.reference),
-      ),
-      wireArray(
-        text,
-        column(({ entry }) => entry.requestId),
-      ),
-      wireArray(
-        text,
-        column(({ entry }) => entry.traceId),
-      ),
-      wireArray(
-        uuid,
-        column(({ entry }) => entry.batchId),
-      ),
-      wireArray(
-        int4,
-        column(({ row }) => row.rowIndex),
-      ),
-      wireArray(int4, from),
-      wireArray(int4, to),
-      wireArray(
-        float4,
-        column(({ row }) => row.probability),
-      ),
-      wireArray(
-        int2,
-        column(({ row }) => row.prediction),
-      ),
-      wireArray(
-        text,
-        column(({ row }) => row.warnings && JSON.stringify(row.warnings)),
-      ),
-      wireArray(
-        text,
-        column(({ entry }) => entry.caller),
-      ),
-      wireArray(
-        float4,
-        column(({ entry }) => entry.inferenceUs),
-      ),
-      wireArray(
-        bytea,
-        column(({ salt }) => salt),
-      ),
+      wireArray(float4, inputs, (input) => input),
+      wireArray(uuid, rows, ({ id }) => id),
+      wireArray(uuid, rows, ({ entry }) => entry.context.id),
+      wireArray(text, rows, ({ row }) => row.reference),
+      wireArray(text, rows, ({ entry }) => entry.requestId),
+      wireArray(text, rows, ({ entry }) => entry.traceId),
+      wireArray(uuid, rows, ({ entry }) => entry.batchId),
+      wireArray(int4, rows, ({ row }) => row.rowIndex),
+      wireArray(int4, slices, ({ from }) => from),
+      wireArray(int4, slices, ({ to }) => to),
+      wireArray(float4, rows, ({ row }) => row.probability),
+      wireArray(int2, rows, ({ row }) => row.prediction),
+      wireArray(text, rows, ({ row }) => row.warnings && JSON.stringify(row.warnings)),
+      wireArray(text, rows, ({ entry }) => entry.caller),
+      wireArray(float4, rows, ({ entry }) => entry.inferenceUs),
+      wireArray(bytea, rows, ({ salt }) => salt),
     ],
   };
 }

@@ -18,17 +18,24 @@ export interface WireType<T> {
 const HEADER_BYTES = 20;
 const LENGTH_BYTES = 4;
 
-export function wireArray<T>(type: WireType<T>, values: readonly (T | null)[]): Buffer {
+/**
+ * One column of rows as an array.
+ *
+ * @param read is called more than once for each row
+ */
+export function wireArray<R, T>(type: WireType<T>, rows: readonly R[], read: (row: R) => T | null): Buffer {
   let bound = HEADER_BYTES;
   let hasNulls = 0;
-  for (const value of values) {
+  for (let i = 0; i < rows.length; i++) {
+    const value = read(rows[i]!);
     bound += LENGTH_BYTES;
     if (value === null) hasNulls = 1;
     else bound += type.size(value);
   }
   const target = Buffer.allocUnsafe(bound);
-  let end = writeHeader(target, type.oid, values.length, hasNulls);
-  for (const value of values) {
+  let end = writeHeader(target, type.oid, rows.length, hasNulls);
+  for (let i = 0; i < rows.length; i++) {
+    const value = read(rows[i]!);
     const length = value === null ? -1 : type.write(value, target, end + LENGTH_BYTES);
     target.writeInt32BE(length, end);
     end += LENGTH_BYTES + Math.max(0, length);
