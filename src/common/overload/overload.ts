@@ -1,3 +1,8 @@
+/**
+ * The part of the places that stays open to late requests: with less in flight, refusing would only leave the service idle,
+ * as when other processes keep it from its core, or when refusing alone takes all its time.
+ */
+const OPEN_TO_LATE = 1 / 8;
 /** A hiccup, such as a garbage collection, is over sooner and no reason to refuse anybody. */
 const SUSTAINED_MS = 100;
 
@@ -26,7 +31,8 @@ export class Overload {
   refuses(inFlight: number, delayMs: number, nowMs: number): ShedReason | undefined {
     const isLate = this.isLate(delayMs, nowMs);
     if (inFlight >= this.maxInFlight) return 'in_flight';
-    return isLate && this.isOverloaded ? 'event_loop_delay' : undefined;
+    const isCrowded = inFlight >= this.maxInFlight * OPEN_TO_LATE;
+    return isLate && isCrowded && this.isOverloaded ? 'event_loop_delay' : undefined;
   }
 
   private isLate(delayMs: number, nowMs: number): boolean {
