@@ -7,6 +7,7 @@ import {
 } from '@willsoto/nestjs-prometheus';
 import type { Counter, Gauge, Histogram } from 'prom-client';
 import { readAtScrape } from '../common/metrics/read-at-scrape.js';
+import { startAtZero } from '../common/metrics/start-at-zero.js';
 import type { ServedModel } from './served-model.js';
 
 export const modelMetricProviders = [
@@ -78,6 +79,10 @@ export class ModelMetrics {
   observeFreshness(read: () => { stale: boolean; behindMs: number }): void {
     readAtScrape(this.servingStale, () => (read().stale ? 1 : 0));
     readAtScrape(this.aliasBehind, () => read().behindMs / 1000);
+  }
+
+  reloadsMayEnd(results: readonly string[]): void {
+    startAtZero(this.reloads, 'result', results);
   }
 
   reloadEnded(result: string, durationMs: number): void {

@@ -28,6 +28,8 @@ export const predictionMetricProviders = [
   }),
 ];
 
+const CLASSES = ['0', '1'];
+
 @Injectable()
 export class PredictionMetrics {
   private readonly versions = new Set<string>();
@@ -39,7 +41,10 @@ export class PredictionMetrics {
     @InjectMetric('model_inference_duration_seconds') private readonly inferenceDuration: Histogram,
     @InjectMetric('model_inference_batch_rows') private readonly batchRows: Histogram,
   ) {
-    activeModel.onSwap((live, replaced) => this.forgetOthers(live.ref.version, replaced?.ref.version));
+    activeModel.onSwap((live, replaced) => {
+      this.forgetOthers(live.ref.version, replaced?.ref.version);
+      for (const prediction of CLASSES) this.predictions.inc({ version: live.ref.version, prediction }, 0);
+    });
   }
 
   /** One run of the model. */
@@ -60,7 +65,7 @@ export class PredictionMetrics {
   private forgetOthers(live: string, replaced: string | undefined): void {
     for (const version of this.versions) {
       if (version === live || version === replaced) continue;
-      for (const prediction of ['0', '1']) this.predictions.remove({ version, prediction });
+      for (const prediction of CLASSES) this.predictions.remove({ version, prediction });
       this.versions.delete(version);
     }
     this.versions.add(live);

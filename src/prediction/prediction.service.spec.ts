@@ -85,8 +85,9 @@ describe('PredictionService', () => {
     const { counter, predict } = setUp(scoring(0.75));
     await predict(request);
     await predict(request);
-    expect((await counter.get()).values).toEqual([
-      expect.objectContaining({ labels: { version: '7', prediction: '1' }, value: 2 }),
+    expect((await counter.get()).values).toMatchObject([
+      { labels: { version: '7', prediction: '0' }, value: 0 },
+      { labels: { version: '7', prediction: '1' }, value: 2 },
     ]);
   });
 

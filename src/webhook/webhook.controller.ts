@@ -6,6 +6,7 @@ import { InjectMetric } from '@willsoto/nestjs-prometheus';
 import type { Counter } from 'prom-client';
 import { DomainError } from '../common/errors/domain-error.js';
 import type { RouteSettings } from '../common/http/route-settings.js';
+import { startAtZero } from '../common/metrics/start-at-zero.js';
 import type { Env } from '../config/env.schema.js';
 import { SourceWatcher } from '../model-registry/reload/source-watcher.js';
 import { ApiProblems } from '../openapi/api-problems.decorator.js';
@@ -28,6 +29,7 @@ export class WebhookController {
     config: ConfigService<Env, true>,
   ) {
     this.secret = config.get('MLFLOW_WEBHOOK_SECRET', { infer: true });
+    startAtZero(deliveries, 'result', ['accepted', 'duplicate', 'forged', 'stale']);
   }
 
   @Post('mlflow')

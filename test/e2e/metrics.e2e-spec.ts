@@ -127,6 +127,22 @@ describe('GET /metrics', () => {
     expect(await valueOf('model_loaded_timestamp_seconds')).toBeCloseTo(Date.parse(meta.model.loadedAt) / 1000, 2);
   });
 
+  it.each([
+    ['model_reloads_total', ['rejected', 'unavailable']],
+    ['predictions_total', ['0', '1']],
+    ['prediction_log_failures_total', ['connection', 'full', 'refused', 'spool', 'timeout']],
+    ['prediction_log_maintenance_failures_total', ['partitions', 'retention']],
+    ['requests_shed_total', ['large_batches']],
+    ['webhook_deliveries_total', ['accepted', 'duplicate', 'forged', 'stale']],
+  ])('has the series of %s from the start, so that the first event is an increase', async (name, values) => {
+    const shown = (await samples()).filter((sample) => sample.name === name);
+    expect(shown.flatMap(({ labels }) => Object.values(labels))).toEqual(expect.arrayContaining(values));
+  });
+
+  it('does not say that the prediction log is down before anything was to be written', async () => {
+    expect(await valueOf('prediction_log_up')).toBe(1);
+  });
+
   it('sees one request in flight: the one that asks', async () => {
     expect(await valueOf('http_requests_in_flight')).toBe(1);
   });

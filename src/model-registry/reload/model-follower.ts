@@ -7,7 +7,7 @@ import type { ServedModel } from '../served-model.js';
 import { ModelSource, type ResolvedVersion } from '../source/model-source.js';
 import { FailureMemory } from './failure-memory.js';
 import { RegistryStatus } from './registry-status.js';
-import { ReloadHistory, type ReloadResult, type ReloadTrigger } from './reload-history.js';
+import { RELOAD_RESULTS, ReloadHistory, type ReloadResult, type ReloadTrigger } from './reload-history.js';
 import { VersionPreparer } from './version-preparer.js';
 
 /** What came of a look at the source, or of an operator's action. */
@@ -38,7 +38,9 @@ export class ModelFollower {
     private readonly history: ReloadHistory,
     private readonly status: RegistryStatus,
     private readonly metrics: ModelMetrics,
-  ) {}
+  ) {
+    metrics.reloadsMayEnd(RELOAD_RESULTS);
+  }
 
   get servedState(): ServedState | undefined {
     return this.state;

@@ -5,8 +5,17 @@ const MAX_EVENTS = 50;
 export type ReloadTrigger = 'startup' | 'poll' | 'webhook' | 'file-change' | 'admin';
 
 /** How an attempt ended. Also a metric label, so a closed set. */
-export type ReloadResult =
-  'swapped' | 'restored' | 'rolled-back' | 'pinned' | 'unpinned' | 'rejected' | 'unavailable' | 'recovered';
+export const RELOAD_RESULTS = [
+  'swapped',
+  'restored',
+  'rolled-back',
+  'pinned',
+  'unpinned',
+  'rejected',
+  'unavailable',
+  'recovered',
+] as const;
+export type ReloadResult = (typeof RELOAD_RESULTS)[number];
 
 export interface ReloadEvent {
   at: Date;

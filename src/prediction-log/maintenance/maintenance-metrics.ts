@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectMetric, makeCounterProvider, makeGaugeProvider } from '@willsoto/nestjs-prometheus';
 import type { Counter, Gauge } from 'prom-client';
+import { startAtZero } from '../../common/metrics/start-at-zero.js';
 
 export const maintenanceMetricProviders = [
   makeGaugeProvider({
@@ -27,6 +28,16 @@ export const maintenanceMetricProviders = [
   }),
 ];
 
+/** What the daily maintenance does; it begins with a connection. */
+const MAINTENANCE_TASKS = [
+  'connection',
+  'partitions',
+  'default-partitions',
+  'idempotency-records',
+  'retention',
+] as const;
+export type MaintenanceTask = (typeof MAINTENANCE_TASKS)[number];
+
 @Injectable()
 export class MaintenanceMetrics {
   constructor(
@@ -35,7 +46,9 @@ export class MaintenanceMetrics {
     @InjectMetric('prediction_log_maintenance_failures_total') private readonly failures: Counter,
     @InjectMetric('prediction_log_months_dropped_total') private readonly monthsDropped: Counter,
     @InjectMetric('prediction_log_months_on_hold') private readonly monthsOnHold: Gauge,
-  ) {}
+  ) {
+    startAtZero(failures, 'task', MAINTENANCE_TASKS);
+  }
 
   defaultPartitionCounted(table: string, rows: number): void {
     this.defaultRows.set({ table }, rows);
@@ -46,7 +59,7 @@ export class MaintenanceMetrics {
     this.monthsOnHold.set(held);
   }
 
-  taskFailed(task: string): void {
+  taskFailed(task: MaintenanceTask): void {
     this.failures.inc({ task });
   }
 

@@ -8,7 +8,7 @@ import { assertSchemaIsCurrent } from '../../database/schema-check.js';
 import { SCHEMA_LOCK } from '../../database/schema-lock.js';
 import { attachDefaults } from './detach-partition.js';
 import { deleteExpiredRecords } from './expired-records.js';
-import { MaintenanceMetrics } from './maintenance-metrics.js';
+import { MaintenanceMetrics, type MaintenanceTask } from './maintenance-metrics.js';
 import { ensurePartitions, firstDay, MONTHS_AHEAD, PARTITIONED_TABLES } from './partitions.js';
 import { applyRetention } from './retention.js';
 
@@ -79,14 +79,14 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   private async doTasks(query: Query, now: Date): Promise<boolean> {
-    const tasks = {
-      partitions: () => this.makePartitions(query, now),
-      'default-partitions': () => this.countDefaultPartitions(query),
-      'idempotency-records': () => this.deleteExpiredRecords(query),
-      retention: () => this.applyRetention(query, now),
-    };
+    const tasks: [MaintenanceTask, () => Promise<void>][] = [
+      ['partitions', () => this.makePartitions(query, now)],
+      ['default-partitions', () => this.countDefaultPartitions(query)],
+      ['idempotency-records', () => this.deleteExpiredRecords(query)],
+      ['retention', () => this.applyRetention(query, now)],
+    ];
     let failures = 0;
-    for (const [name, task] of Object.entries(tasks)) {
+    for (const [name, task] of tasks) {
       try {
         await task();
       } catch (error) {
@@ -141,7 +141,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
     );
   }
 
-  private failed(task: string, error: unknown): void {
+  private failed(task: MaintenanceTask, error: unknown): void {
     if (this.closed) return;
     this.metrics.taskFailed(task);
     this.logger.error('Maintenance of the prediction log failed; it is tried again within minutes', {

@@ -7,6 +7,7 @@ import {
 } from '@willsoto/nestjs-prometheus';
 import type { Counter, Gauge, Histogram } from 'prom-client';
 import { readAtScrape } from '../../common/metrics/read-at-scrape.js';
+import { startAtZero } from '../../common/metrics/start-at-zero.js';
 
 export const predictionLogMetricProviders = [
   makeCounterProvider({ name: 'prediction_log_rows_written_total', help: 'Rows committed in PostgreSQL.' }),
@@ -18,7 +19,10 @@ export const predictionLogMetricProviders = [
     labelNames: ['kind'],
   }),
   makeGaugeProvider({ name: 'prediction_log_queue_rows', help: 'Rows in memory that are not committed yet.' }),
-  makeGaugeProvider({ name: 'prediction_log_up', help: 'Whether the last write to PostgreSQL succeeded.' }),
+  makeGaugeProvider({
+    name: 'prediction_log_up',
+    help: '0 when the last write to PostgreSQL failed for want of a connection; 1 otherwise, and before the first one.',
+  }),
   makeGaugeProvider({
     name: 'prediction_log_spool_bytes',
     help: 'Size of the spool on the local disk, on its way to PostgreSQL.',
@@ -39,7 +43,8 @@ export const predictionLogMetricProviders = [
   }),
 ];
 
-export type LogFailure = 'refused' | 'timeout' | 'full' | 'connection' | 'spool';
+const LOG_FAILURES = ['refused', 'timeout', 'full', 'connection', 'spool'] as const;
+export type LogFailure = (typeof LOG_FAILURES)[number];
 
 @Injectable()
 export class PredictionLogMetrics {
@@ -52,7 +57,10 @@ export class PredictionLogMetrics {
     @InjectMetric('prediction_log_spool_oldest_seconds') private readonly spoolOldest: Gauge,
     @InjectMetric('prediction_log_group_rows') private readonly groupRows: Histogram,
     @InjectMetric('prediction_log_write_duration_seconds') private readonly writeDuration: Histogram,
-  ) {}
+  ) {
+    startAtZero(failures, 'kind', LOG_FAILURES);
+    up.set(1);
+  }
 
   /** @param read rows that wait or are being written, read when they are scraped */
   observeQueue(read: () => number): void {

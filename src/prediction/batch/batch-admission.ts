@@ -4,6 +4,7 @@ import { InjectMetric } from '@willsoto/nestjs-prometheus';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { Counter } from 'prom-client';
 import { DomainError } from '../../common/errors/domain-error.js';
+import { startAtZero } from '../../common/metrics/start-at-zero.js';
 import type { Env } from '../../config/env.schema.js';
 import { isLarge } from './batch-size.js';
 
@@ -23,6 +24,7 @@ export class BatchAdmission {
     @InjectMetric('requests_shed_total') private readonly shed: Counter,
   ) {
     this.limit = config.get('BATCH_MAX_PENDING', { infer: true });
+    startAtZero(shed, 'reason', ['large_batches']);
   }
 
   /** A Fastify hook, because Nest's guards run only after the body was read. */
