@@ -2,5 +2,7 @@
 
 import os
 
-# MLflow reports its use to its makers unless told not to; training on a lender's data should not call anyone.
+# MLflow and onnxruntime report their use to their makers unless told not to; training on a lender's data should not
+# call anyone.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -5,6 +5,10 @@ import { findProbabilityOutput, type ProbabilityOutput } from './probability-out
 import { type ModelRun, type ModelRunner, ModelRunnerFactory, type RowScore } from './model-runner.js';
 import { SharedRuns } from './shared-runs.js';
 
+// Since 1.29 onnxruntime reports sessions and models to its makers, unless this is set before the first one. What a lender's
+// service scores with is nobody's business.
+process.env['ORT_DISABLE_TELEMETRY'] = '1';
+
 /**
  * One thread and sequential execution: a row's score is then bit-equal in a batch of any size, which replaying a
  * recorded prediction relies on. More cores are used by more replicas.
