@@ -25,6 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
         check_configured()
         model = model_directory.read(options.directory)
         versions = Versions(options.name or model.metadata.get("name", MODEL_NAME))
+        if options.if_none and versions.exist():
+            print(f"{versions.name} has versions already: nothing is registered.")
+            return 0
         version = register(versions, options.directory, model)
         if options.alias:
             point_if_unused(versions, options.alias, version)
@@ -83,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--alias",
         help=f"point this alias, such as {PRODUCTION}, at the version if it points at none yet",
+    )
+    parser.add_argument(
+        "--if-none",
+        action="store_true",
+        help="do nothing where the model has a version already, whichever",
     )
     return parser
 

@@ -70,6 +70,19 @@ def test_points_an_alias_only_where_it_points_nowhere(
     assert str(MlflowClient().get_model_version_by_alias(model_name, "production").version) == "1"
 
 
+def test_registers_the_first_version_alone_when_asked(
+    directory: Path, model_name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert register.main([str(directory), "--alias", "production", "--if-none"]) == 0
+    MlflowClient().delete_registered_model_alias(model_name, "production")
+    (directory / "notes.txt").write_text("another version")
+    assert register.main([str(directory), "--alias", "production", "--if-none"]) == 0
+
+    assert f"{model_name} has versions already: nothing is registered.\n" in capsys.readouterr().out
+    assert str(Versions(model_name).newest().version) == "1"
+    assert Versions(model_name).at_alias("production") is None
+
+
 def test_registers_under_the_name_it_is_given(directory: Path, model_name: str) -> None:
     other = f"{model_name}-other"
     assert register.main([str(directory), "--name", other]) == 0

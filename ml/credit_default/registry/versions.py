@@ -35,6 +35,10 @@ class Versions:
         with explained(f"find version {number} of {self.name}"):
             return self._client.get_model_version(self.name, number)
 
+    def exist(self) -> bool:
+        """Whether there is any."""
+        return bool(self._search())
+
     def newest(self) -> ModelVersion:
         """The version registered last."""
         versions = self._search()
