@@ -50,8 +50,8 @@ evaluate: ml/.venv/.stamp ## Measure the model: report and model card (DATA=FILE
 predict: ml/.venv/.stamp ## Score a CSV (INPUT=FILE OUTPUT=FILE, URL=... to use a running service)
 	$(python) ml/predict.py $(INPUT) $(if $(OUTPUT),--out $(OUTPUT)) $(if $(URL),--url $(URL))
 
-.PHONY: check check-node check-python
-check: check-node check-python ## Format, lint, types, OpenAPI document
+.PHONY: check check-node check-python check-docker
+check: check-node check-python check-docker ## Format, lint, types, OpenAPI document, Dockerfiles
 
 check-node: .make/build
 	npm run --silent format:check
@@ -61,10 +61,13 @@ check-node: .make/build
 	npm run --silent openapi:check
 
 check-python: ml/.venv/.stamp
-	$(python) -m ruff format --config ml/pyproject.toml --check ml test/fixtures/models
-	$(python) -m ruff check --config ml/pyproject.toml ml test/fixtures/models
-	$(python) -m mypy --config-file ml/pyproject.toml ml
+	$(python) -m ruff format --config ml/pyproject.toml --check ml deploy test/fixtures/models
+	$(python) -m ruff check --config ml/pyproject.toml ml deploy test/fixtures/models
+	$(python) -m mypy --config-file ml/pyproject.toml ml deploy
 	cd test/fixtures/models && ../../../$(python) -m mypy --config-file ../../../ml/pyproject.toml --cache-dir ../../../ml/.mypy_cache .
+
+check-docker: ml/.venv/.stamp
+	ml/.venv/bin/hadolint Dockerfile deploy/*/Dockerfile
 
 .PHONY: test test-node test-python
 test: test-node test-python ## Every test that needs no outside service
