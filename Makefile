@@ -94,6 +94,22 @@ test-crash: .make/build ## Kill service and PostgreSQL under load, and compare e
 	$(node) test/crash/kills.ts spooled $(KILLS)
 	$(node) test/crash/outage.ts $(OUTAGE_SECONDS)
 
+# The stack with its monitoring.
+compose := docker compose -f docker-compose.yml -f docker-compose.monitoring.yml
+
+.PHONY: up down test-stack
+up: .env ## Build and start all of it with Docker: MLflow, MinIO, PostgreSQL, the service, Prometheus, Alertmanager, Grafana
+	GIT_COMMIT=$$(git rev-parse HEAD) $(compose) up --detach --build --wait
+
+down: .env ## Stop all of it; its data stay in volumes
+	$(compose) down
+
+.env:
+	cp .env.example $@
+
+test-stack: .make/node ## Bring the stack up under another name, use it, break it, take it down (DATA=FILE)
+	DATA=$(DATA) $(node) test/stack/smoke.ts
+
 .PHONY: register promote webhook
 register: ml/.venv/.stamp ## Register a model directory in MLflow (DIR=ml/model; ALIAS=production fills an alias without a version)
 	$(python) ml/register.py $(DIR) $(if $(ALIAS),--alias $(ALIAS))
