@@ -13,7 +13,7 @@ import { checkRollingRestart } from './steps/rolling-restart.ts';
 
 const LOG_LINES = '60';
 
-const stack = await Stack.create();
+const stack = new Stack();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     process.stdout.write(`${signal}: taking the stack down\n`);

@@ -9,8 +9,13 @@ interface Service {
   environment?: Record<string, string | null>;
 }
 
-const compose = readFileSync('docker-compose.yml', 'utf8');
-const { services } = parseYaml(compose, { schema: YAML11_SCHEMA }) as { services: Record<string, Service> };
+const files = ['docker-compose.yml', 'docker-compose.monitoring.yml'].map((file) => readFileSync(file, 'utf8'));
+const services = Object.assign(
+  {},
+  ...files.map(
+    (file) => (parseYaml(file, { schema: YAML11_SCHEMA }) as { services: Record<string, Service> }).services,
+  ),
+) as Record<string, Service>;
 const dockerfile = readFileSync('Dockerfile', 'utf8');
 const { version, scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   version: string;
@@ -61,7 +66,10 @@ describe('The stack', () => {
   });
 
   it('finds everything it needs in .env.example, and uses all that is there', () => {
-    const needed = [...compose.matchAll(/\$\{(\w+)[:}]/g)].map(([, name]) => name!);
+    // `${NAME}`, `${NAME:-default}` and, in an environment, `NAME:`.
+    const needed = [...files.join().matchAll(/\$\{(\w+)[:}]|^ +([A-Z_]+):$/gm)].map(
+      ([, braced, bare]) => braced ?? bare!,
+    );
     const ofTheStack = needed.filter((name) => !Object.hasOwn(envVariables, name));
     expect(new Set(ofTheStack)).toEqual(new Set(stackVariables));
   });

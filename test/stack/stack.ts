@@ -1,49 +1,32 @@
 import { execFileSync } from 'node:child_process';
-import { freePort } from '../support/free-port.ts';
 import { Compose } from './compose.ts';
 
 const FILES = ['docker-compose.yml', 'docker-compose.monitoring.yml', 'test/stack/alert-receiver.yml'];
 const PROJECT = 'credit-default-smoke';
+/** The usual ones and 10,000: below those that the system gives to whoever asks for any. */
+const PORTS = {
+  API_PORT: '18000',
+  MLFLOW_PORT: '15000',
+  MINIO_PORT: '19000',
+  MINIO_CONSOLE_PORT: '19001',
+  PROMETHEUS_PORT: '19090',
+  ALERTMANAGER_PORT: '19093',
+  GRAFANA_PORT: '13000',
+  ALERT_RECEIVER_PORT: '18080',
+};
 
 /** The stack as users bring it up, under a name and on ports of its own, with .env.example for its .env. */
 export class Stack {
-  readonly service: string;
-  readonly mlflow: string;
-  readonly prometheus: string;
-  readonly alertReceiver: string;
-  readonly commit: string;
-  readonly compose: Compose;
-
-  private constructor(commit: string, ports: Record<string, string>) {
-    const url = (name: string): string => `http://127.0.0.1:${ports[name]}`;
-    this.service = url('API_PORT');
-    this.mlflow = url('MLFLOW_PORT');
-    this.prometheus = url('PROMETHEUS_PORT');
-    this.alertReceiver = url('ALERT_RECEIVER_PORT');
-    this.commit = commit;
-    this.compose = new Compose(PROJECT, FILES, {
-      ...ports,
-      GIT_COMMIT: commit,
-      ALERT_WEBHOOK_URL: 'http://alert-receiver:8080',
-    });
-  }
-
-  static async create(): Promise<Stack> {
-    const ports: Record<string, string> = {};
-    for (const name of [
-      'API_PORT',
-      'MLFLOW_PORT',
-      'MINIO_PORT',
-      'MINIO_CONSOLE_PORT',
-      'PROMETHEUS_PORT',
-      'ALERTMANAGER_PORT',
-      'GRAFANA_PORT',
-      'ALERT_RECEIVER_PORT',
-    ]) {
-      ports[name] = String(await freePort());
-    }
-    return new Stack(execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim(), ports);
-  }
+  readonly service = urlOf('API_PORT');
+  readonly mlflow = urlOf('MLFLOW_PORT');
+  readonly prometheus = urlOf('PROMETHEUS_PORT');
+  readonly alertReceiver = urlOf('ALERT_RECEIVER_PORT');
+  readonly commit = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
+  readonly compose = new Compose(PROJECT, FILES, {
+    ...PORTS,
+    GIT_COMMIT: this.commit,
+    ALERT_WEBHOOK_URL: 'http://alert-receiver:8080',
+  });
 
   /** Ends when all of it is healthy. Grafana is left out where its image cannot be had. */
   async up(): Promise<void> {
@@ -62,4 +45,8 @@ export class Stack {
     const leftovers = await this.compose.leftovers();
     if (leftovers.length > 0) throw new Error(`Docker still has ${leftovers.join(', ')}.`);
   }
+}
+
+function urlOf(port: keyof typeof PORTS): string {
+  return `http://127.0.0.1:${PORTS[port]}`;
 }
