@@ -41,7 +41,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s -
     CMD ["node", "deploy/service/healthcheck.js", "/health/live"]
 ENTRYPOINT ["tini", "--"]
 # As `npm start`, without npm between: signals reach the service itself.
-CMD ["node", "--max-semi-space-size=16", "--heap-growing-percent=20", "dist/main.js"]
+CMD ["node", "--max-semi-space-size=16", "--heap-growing-percent=40", "dist/main.js"]
 ARG VERSION=0.1.0
 ARG GIT_COMMIT=unknown
 ENV GIT_COMMIT=$GIT_COMMIT

@@ -7,8 +7,9 @@ import { DomainError } from '../common/errors/domain-error.js';
 import { ERROR_CODES } from '../common/errors/error-codes.js';
 import { PROBLEM_MEDIA_TYPE, toProblem } from '../common/errors/problem.js';
 import { requestId } from '../common/http/request-context.js';
+import { startAtZero } from '../common/metrics/start-at-zero.js';
 import { EventLoopDelay } from '../common/overload/event-loop-delay.js';
-import { Overload, type ShedReason } from '../common/overload/overload.js';
+import { Overload, SHED_REASONS, type ShedReason } from '../common/overload/overload.js';
 import { Shutdown } from '../common/shutdown/shutdown.js';
 import type { Env } from '../config/env.schema.js';
 import { HttpMetrics } from '../metrics/http-metrics.js';
@@ -42,6 +43,7 @@ export class ScoringAdmission {
     private readonly shutdown: Shutdown,
     @InjectMetric('requests_shed_total') private readonly shed: Counter,
   ) {
+    startAtZero(shed, 'reason', SHED_REASONS);
     this.overload = new Overload(
       config.get('MAX_REQUESTS_IN_FLIGHT', { infer: true }),
       config.get('MAX_EVENT_LOOP_DELAY_MS', { infer: true }),

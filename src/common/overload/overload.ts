@@ -6,7 +6,8 @@ const OPEN_TO_LATE = 1 / 8;
 /** A hiccup, such as a garbage collection, is over sooner and no reason to refuse anybody. */
 const SUSTAINED_MS = 100;
 
-export type ShedReason = 'in_flight' | 'event_loop_delay';
+export const SHED_REASONS = ['in_flight', 'event_loop_delay'] as const;
+export type ShedReason = (typeof SHED_REASONS)[number];
 
 /**
  * Says what to refuse. More requests in flight than the limit are always too many. A delay of the event loop is overload
