@@ -1,0 +1,41 @@
+/** A PostgreSQL of the bench's own, as durable as it comes, with the schema of the build. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { LocalDatabase } from '../../deploy/local/local-database.ts';
+import { canEnter, enterableDirectory, serverUser } from '../../deploy/local/server-user.ts';
+import { pinToCore } from './cores.js';
+
+/**
+ * Its data lie on the disk of this checkout, so that a commit costs what it costs there, and go when it is closed.
+ *
+ * @param {number} core where the server runs
+ */
+export async function openDatabase(core) {
+  mkdirSync('.data', { recursive: true });
+  const parent = canEnter(serverUser(), '.data') ? '.data' : enterableDirectory();
+  const data = path.join(realpathSync(parent), 'bench-postgres');
+  const database = await LocalDatabase.open(data, sayLost, new AbortController().signal);
+  const close = async () => {
+    await database.close();
+    rmSync(data, { recursive: true });
+  };
+  try {
+    const env = {
+      PREDICTION_LOG: 'on',
+      DATABASE_URL: database.url,
+      PREDICTION_LOG_CHAIN_KEY: 'a key of the bench, long enough for all',
+    };
+    execFileSync(process.execPath, ['dist/database/migrate.cli.js'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+    const pid = Number(readFileSync(path.join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
+    await pinToCore(pid, core); // backends that it starts later inherit this
+    return { env, pid, data, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function sayLost(reason) {
+  process.stderr.write(`PostgreSQL went away: ${reason}\n`);
+}
