@@ -61,8 +61,8 @@ check-node: .make/build
 	npm run --silent openapi:check
 
 check-python: ml/.venv/.stamp
-	$(python) -m ruff format --config ml/pyproject.toml --check ml deploy test/fixtures/models
-	$(python) -m ruff check --config ml/pyproject.toml ml deploy test/fixtures/models
+	$(python) -m ruff format --config ml/pyproject.toml --check ml deploy test/fixtures/models bench/peers
+	$(python) -m ruff check --config ml/pyproject.toml ml deploy test/fixtures/models bench/peers
 	$(python) -m mypy --config-file ml/pyproject.toml ml deploy
 	cd test/fixtures/models && ../../../$(python) -m mypy --config-file ../../../ml/pyproject.toml --cache-dir ../../../ml/.mypy_cache .
 
@@ -109,6 +109,22 @@ down: .env ## Stop all of it; its data stay in volumes
 
 test-stack: .make/node ## Bring the stack up under another name, use it, break it, take it down (DATA=FILE)
 	DATA=$(DATA) $(node) test/stack/smoke.ts
+
+# What the service is compared with in `make bench`, each in an environment of its own.
+peers := fastapi mlflow mlserver bentoml ray-serve
+# How many rounds, how many seconds for each figure in a round, and which servers; all of them unless named.
+ROUNDS ?= 3
+SECONDS ?= 4
+SERVERS ?=
+
+bench/peers/%/.venv/.stamp: bench/peers/%/requirements.lock
+	python3 -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: bench
+bench: .make/build $(patsubst %,bench/peers/%/.venv/.stamp,$(if $(SERVERS),$(filter $(SERVERS),$(peers)),$(peers))) ## Compare the speed with other servers of the same model: docs/benchmarks.md (ROUNDS, SECONDS, SERVERS)
+	@ROUNDS=$(ROUNDS) ROUND_SECONDS=$(SECONDS) SERVERS="$(SERVERS)" $(node) bench/compare.js
 
 .PHONY: register promote webhook
 register: ml/.venv/.stamp ## Register a model directory in MLflow (DIR=ml/model; ALIAS=production fills an alias without a version)

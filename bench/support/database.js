@@ -14,12 +14,13 @@ import { pinToCore } from './cores.js';
 export async function openDatabase(core) {
   mkdirSync('.data', { recursive: true });
   const parent = canEnter(serverUser(), '.data') ? '.data' : enterableDirectory();
-  const data = path.join(realpathSync(parent), 'bench-postgres');
+  const directory = realpathSync(parent);
+  const data = path.join(directory, 'bench-postgres');
   const database = await LocalDatabase.open(data, sayLost, new AbortController().signal);
-  const close = async () => {
-    await database.close();
-    rmSync(data, { recursive: true });
-  };
+  let closed;
+  const close = () => (closed ??= database.close().then(() => rmSync(data, { recursive: true })));
+  // The server outlives this process, unless somebody stops it.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void close().finally(() => process.exit(130)));
   try {
     const env = {
       PREDICTION_LOG: 'on',
@@ -29,7 +30,7 @@ export async function openDatabase(core) {
     execFileSync(process.execPath, ['dist/database/migrate.cli.js'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
     const pid = Number(readFileSync(path.join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
     await pinToCore(pid, core); // backends that it starts later inherit this
-    return { env, pid, data, close };
+    return { env, pid, directory, close };
   } catch (error) {
     await close();
     throw error;

@@ -17,7 +17,7 @@ export const loadGenerator = hasWrk() ? 'wrk' : 'autocannon';
 /**
  * @typedef {object} Driven
  * @property {number} answers
- * @property {number} failed answers other than 200, and broken connections
+ * @property {number} failed
  * @property {number} perSecond
  * @property {number} p50Ms
  * @property {number} p99Ms
@@ -26,29 +26,32 @@ export const loadGenerator = hasWrk() ? 'wrk' : 'autocannon';
 /**
  * @param {string} url
  * @param {unknown} body sent as JSON
- * @param {{ connections: number, seconds: number, core: number }} options whole seconds
+ * @param {{ connections: number, seconds: number, core: number, generator?: 'wrk' | 'autocannon' }} options whole seconds
  * @returns {Promise<Driven>}
+ * @throws Error when nothing was answered, or anything other than 200
  */
-export async function drive(url, body, { connections, seconds, core }) {
+export async function drive(url, body, { connections, seconds, core, generator = loadGenerator }) {
   const directory = mkdtempSync(path.join(tmpdir(), 'bench-load-'));
   try {
     const file = path.join(directory, 'body.json');
     writeFileSync(file, JSON.stringify(body));
-    const command = commandOf(url, connections, seconds, file);
+    const command = COMMANDS[generator](url, String(connections), String(seconds), file);
     const { stdout } = await promisify(execFile)('taskset', ['-c', String(core), ...command]);
-    return JSON.parse(stdout.trim().split('\n').at(-1));
+    const driven = JSON.parse(stdout.trim().split('\n').at(-1));
+    if (driven.answers > 0 && driven.failed === 0) return driven;
+    throw new Error(`${url}: ${driven.answers} answers within ${seconds} s, and ${driven.failed} failed requests.`);
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
-function commandOf(url, connections, seconds, file) {
-  if (loadGenerator === 'autocannon') {
-    return [process.execPath, beside('autocannon-load.js'), url, String(connections), String(seconds), file];
-  }
-  const size = ['--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`];
-  return ['wrk', ...size, '--timeout', '30s', '--script', beside('wrk-request.lua'), url, '--', file];
-}
+const COMMANDS = {
+  wrk: (url, connections, seconds, file) => {
+    const size = ['-t', '1', '-c', connections, '-d', seconds, '--timeout', '30s'];
+    return ['wrk', ...size, '-s', beside('wrk-request.lua'), url, '--', file];
+  },
+  autocannon: (...args) => [process.execPath, beside('autocannon-load.js'), ...args],
+};
 
 function hasWrk() {
   try {

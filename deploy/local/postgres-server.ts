@@ -161,7 +161,7 @@ const initdbArguments = (directory: string, passwordFile: string): string[] => [
   '--locale=C',
 ];
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = net.createServer();
   return new Promise((resolve, reject) => {
     server.once('error', reject).listen(0, '127.0.0.1', () => {
