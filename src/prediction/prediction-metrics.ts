@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { InjectMetric, makeCounterProvider, makeHistogramProvider } from '@willsoto/nestjs-prometheus';
-import type { Counter, Histogram } from 'prom-client';
+import { getToken, InjectMetric, makeCounterProvider, makeHistogramProvider } from '@willsoto/nestjs-prometheus';
+import { type Counter, type Histogram, register } from 'prom-client';
+import { BulkHistogram } from '../common/metrics/bulk-histogram.js';
 import { ActiveModel } from '../model-registry/active-model.js';
 import type { ModelRun } from '../model-registry/runner/model-runner.js';
 import type { ScoringSpec } from '../model-registry/served-model.js';
@@ -11,11 +12,15 @@ export const predictionMetricProviders = [
     help: 'Rows answered, by model version and predicted class.',
     labelNames: ['version', 'prediction'],
   }),
-  makeHistogramProvider({
-    name: 'prediction_probability',
-    help: 'Probabilities of default that were answered.',
-    buckets: Array.from({ length: 20 }, (_, i) => (i + 1) / 20),
-  }),
+  {
+    provide: getToken('prediction_probability'),
+    useFactory: () =>
+      new BulkHistogram(
+        'prediction_probability',
+        'Probabilities of default that were answered.',
+        Array.from({ length: 20 }, (_, i) => (i + 1) / 20),
+      ).register(register),
+  },
   makeHistogramProvider({
     name: 'model_inference_duration_seconds',
     help: 'Time of one run of the model, whatever its number of rows.',
@@ -37,7 +42,7 @@ export class PredictionMetrics {
   constructor(
     activeModel: ActiveModel,
     @InjectMetric('predictions_total') private readonly predictions: Counter,
-    @InjectMetric('prediction_probability') private readonly probability: Histogram,
+    @InjectMetric('prediction_probability') private readonly probability: BulkHistogram,
     @InjectMetric('model_inference_duration_seconds') private readonly inferenceDuration: Histogram,
     @InjectMetric('model_inference_batch_rows') private readonly batchRows: Histogram,
   ) {
@@ -50,10 +55,8 @@ export class PredictionMetrics {
   /** One run of the model. */
   scored({ ref, threshold }: ScoringSpec, { probabilities, durationMs }: ModelRun): void {
     let positives = 0;
-    for (const probability of probabilities) {
-      this.probability.observe(probability);
-      if (probability >= threshold) positives++;
-    }
+    for (let i = 0; i < probabilities.length; i++) if (probabilities[i]! >= threshold) positives++;
+    this.probability.observeAll(probabilities);
     const negatives = probabilities.length - positives;
     if (positives > 0) this.predictions.inc({ version: ref.version, prediction: '1' }, positives);
     if (negatives > 0) this.predictions.inc({ version: ref.version, prediction: '0' }, negatives);

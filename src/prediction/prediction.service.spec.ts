@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { FakeModelRunner } from '../../test/fakes/fake-model-runner.js';
 import { servedModel } from '../../test/support/served-model.js';
+import { BulkHistogram } from '../common/metrics/bulk-histogram.js';
 import { ActiveModel } from '../model-registry/active-model.js';
 import type { ServedModel } from '../model-registry/served-model.js';
 import { NoLog } from '../prediction-log/no-log.js';
@@ -17,7 +18,7 @@ function setUp(model?: ServedModel) {
   const metrics = new PredictionMetrics(
     activeModel,
     counter,
-    histogram('probability'),
+    new BulkHistogram('probability', '-', [0.5]),
     histogram('seconds'),
     histogram('rows'),
   );

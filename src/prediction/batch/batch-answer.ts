@@ -6,7 +6,10 @@ import type { ScoringSpec } from '../../model-registry/served-model.js';
 import { FeatureEncoder, type FeatureWarning } from '../feature-encoder.js';
 import { predictBatchRequestSchema, type PredictBatchResponse } from '../prediction.schemas.js';
 
-/** A batch's reply, ready to send, with what the metrics and the log need to know of it. */
+/**
+ * A batch's reply, ready to send, with what the metrics and the log need to know of it: columns, since a thread hands them over
+ * in a fraction of the time that an object for each row takes.
+ */
 export interface BatchAnswer {
   /** UTF-8 JSON of a PredictBatchResponse. */
   body: Uint8Array;
@@ -14,14 +17,12 @@ export interface BatchAnswer {
   run: ModelRun;
   /** `[n, d]`, the values that were scored. */
   inputs: Float32Array;
-  /** What the log keeps of each row beside its inputs and probability. */
-  rows: AnsweredRow[];
-}
-
-export interface AnsweredRow {
-  id: string;
-  reference: string | null;
-  warnings: FeatureWarning[] | null;
+  /** Of each row. */
+  ids: string[];
+  /** Of each row; undefined when none has one. */
+  references: (string | null)[] | undefined;
+  /** Of the rows that have any, by their index. */
+  warnings: Map<number, FeatureWarning[]>;
 }
 
 /**
@@ -37,26 +38,27 @@ export async function answerBatch(body: Uint8Array, spec: ScoringSpec, runner: M
 
   const encoder = new FeatureEncoder(spec.inputs);
   const inputs = new Float32Array(data.length * encoder.width);
-  const ids = newIds(data.length);
-  const rows = data.map(({ features, reference }, i) => ({
-    id: ids[i]!,
-    reference: reference ?? null,
-    warnings: encoder.encode(features, `data.${i}.features`, inputs, i * encoder.width) ?? null,
-  }));
+  const warnings: BatchAnswer['warnings'] = new Map();
+  for (let i = 0; i < data.length; i++) {
+    const found = encoder.encode(data[i]!.features, `data.${i}.features`, inputs, i * encoder.width);
+    if (found) warnings.set(i, found);
+  }
 
   const run = await runner.score(inputs, data.length);
 
+  const ids = newIds(data.length);
   const response: PredictBatchResponse = {
-    predictions: rows.map((row, i) => answerOf(row, run.probabilities[i]!, spec.threshold)),
+    predictions: ids.map((id, i) => answerOf(id, run.probabilities[i]!, spec.threshold, warnings.get(i))),
     threshold: spec.threshold,
     model: spec.ref,
   };
-  return { body: Buffer.from(JSON.stringify(response)), run, inputs, rows };
+  const references = data.some(({ reference }) => reference !== undefined)
+    ? data.map(({ reference }) => reference ?? null)
+    : undefined;
+  return { body: Buffer.from(JSON.stringify(response)), run, inputs, ids, references, warnings };
 }
 
-const answerOf = ({ id, warnings }: AnsweredRow, probability: number, threshold: number) => ({
-  id,
-  prediction: probability >= threshold ? (1 as const) : (0 as const),
-  probability,
-  ...(warnings && { warnings }),
-});
+function answerOf(id: string, probability: number, threshold: number, warnings: FeatureWarning[] | undefined) {
+  const answer = { id, prediction: probability >= threshold ? (1 as const) : (0 as const), probability };
+  return warnings ? { ...answer, warnings } : answer;
+}

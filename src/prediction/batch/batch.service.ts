@@ -54,10 +54,15 @@ export class BatchService {
   }
 }
 
-function recordsOf({ rows, inputs, run: { probabilities } }: BatchAnswer, { threshold }: ServedModel): PredictionRow[] {
-  const width = inputs.length / rows.length;
-  return rows.map((row, i) => ({
-    ...row,
+function recordsOf(
+  { ids, references, warnings, inputs, run: { probabilities } }: BatchAnswer,
+  { threshold }: ServedModel,
+): PredictionRow[] {
+  const width = inputs.length / ids.length;
+  return ids.map((id, i) => ({
+    id,
+    reference: references?.[i] ?? null,
+    warnings: warnings.get(i) ?? null,
     rowIndex: i,
     inputs: inputs.subarray(i * width, (i + 1) * width),
     probability: probabilities[i]!,
