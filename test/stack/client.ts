@@ -1,5 +1,6 @@
 /** What of an answer the smoke test looks at. */
 export interface Prediction {
+  id: string;
   prediction: number;
   probability: number;
   model: { name: string; version: string; alias: string | null; digest: string };
@@ -12,13 +13,16 @@ export interface Meta {
   model: { name: string; version: string; alias: string | null };
 }
 
-/** @throws Error when the answer is not 200 */
-export async function get(url: string): Promise<Response> {
-  return succeeded(await fetch(url));
+/**
+ * @param token for /admin and /predictions
+ * @throws Error when the answer is not 200
+ */
+export async function get(url: string, token?: string): Promise<Response> {
+  return succeeded(await fetch(url, token ? { headers: { Authorization: `Bearer ${token}` } } : {}));
 }
 
-export async function getJson<T>(url: string): Promise<T> {
-  return (await get(url)).json() as Promise<T>;
+export async function getJson<T>(url: string, token?: string): Promise<T> {
+  return (await get(url, token)).json() as Promise<T>;
 }
 
 /** The request of the README's first example. */

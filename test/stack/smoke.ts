@@ -9,6 +9,7 @@ import { checkAlert } from './steps/alert.ts';
 import { checkFirstRequests } from './steps/first-requests.ts';
 import { checkOutage } from './steps/outage.ts';
 import { checkPromotion } from './steps/promotion.ts';
+import { checkRecord } from './steps/record.ts';
 import { checkRollingRestart } from './steps/rolling-restart.ts';
 
 const LOG_LINES = '60';
@@ -27,6 +28,7 @@ try {
   await step('serves a version that is trained and promoted inside it', () =>
     checkPromotion(stack, process.env['DATA']),
   );
+  await step('proves what it answered', () => checkRecord(stack));
   await step('is watched, and calls somebody when requests fail', () => checkAlert(stack));
   await step('restarts and serves without MLflow and MinIO', () => checkOutage(stack));
   await step('restarts replica by replica without a failed request', () => checkRollingRestart(stack));

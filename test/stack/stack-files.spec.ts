@@ -60,6 +60,14 @@ describe('The image', () => {
 });
 
 describe('The stack', () => {
+  it.each(['mlflow', 'boto3', 'psycopg2-binary'])('has the %s that ml/ is tested with', (name) => {
+    const pin = new RegExp(`${name}==[\\d.]+`);
+    const [server, tested] = ['deploy/mlflow/requirements.in', 'ml/pyproject.toml'].map(
+      (file) => pin.exec(readFileSync(file, 'utf8'))![0],
+    );
+    expect(server).toBe(tested);
+  });
+
   it('sets, passes on or leaves out every variable of the service, and no other', () => {
     const known = [...Object.keys(services['api']!.environment!), ...LEFT_OUT];
     expect(known.toSorted()).toEqual(Object.keys(envVariables).toSorted());
