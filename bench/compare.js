@@ -45,6 +45,7 @@ async function main() {
   const unknown = ONLY.filter((name) => all.every((server) => server.name !== name));
   if (unknown.length > 0)
     throw new Error(`No server ${unknown.join(', ')}: ${all.map(({ name }) => name).join(', ')}.`);
+  const machine = describeMachine();
   const rounds = [];
   const flushesMs = { p50: [], p99: [] };
   for (let round = 1; round <= ROUNDS; round++) {
@@ -59,7 +60,7 @@ async function main() {
     rounds.push(measured);
   }
   const results = {
-    machine: describeMachine(),
+    machine,
     settings: { measuredOn: new Date().toISOString().slice(0, 10), commit: commit(), rounds: ROUNDS, seconds: SECONDS },
     titles: Object.fromEntries(compared.map(({ name, title }) => [name, title])),
     bars: bars(rounds),
