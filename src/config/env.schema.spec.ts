@@ -36,6 +36,7 @@ describe('envSchema', () => {
       PREDICTION_LOG_SPOOL_DIR: '.data/prediction-spool',
       PREDICTION_LOG_SPOOL_MAX_BYTES: 1_073_741_824,
       PREDICTION_LOG_CHAIN_KEY,
+      PREDICTION_LOG_MAINTENANCE: 'all',
       PREDICTION_LOG_RETENTION_MONTHS: 25,
       NODE_ENV: 'development',
       HOST: '0.0.0.0',

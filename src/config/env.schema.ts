@@ -174,6 +174,13 @@ export const envVariables = {
       'Key of the HMAC that makes tampering with the log evident; the same for all instances, and never in the database. ' +
         'Needed unless PREDICTION_LOG=off. Secret.',
     ),
+  PREDICTION_LOG_MAINTENANCE: z
+    .enum(['all', 'rows'])
+    .default('all')
+    .describe(
+      'What of the daily maintenance the service does. `all`: it also makes and drops the partitions of months, which its ' +
+        'role in PostgreSQL must own. `rows`: that is left to `npm run log:maintain`, and rights on rows are enough.',
+    ),
   PREDICTION_LOG_RETENTION_MONTHS: integer({ min: 1, max: 1200, default: 25 }).describe(
     'Whole months for which answers are kept; 25 is what Regulation B asks for.',
   ),

@@ -47,6 +47,7 @@ const LEFT_OUT = [
   'DATABASE_CA_FILE',
   'PREDICTION_LOG',
   'PREDICTION_LOG_SPOOL_DIR',
+  'PREDICTION_LOG_MAINTENANCE',
 ];
 
 describe('The image', () => {

@@ -38,8 +38,16 @@ const MAINTENANCE_TASKS = [
 ] as const;
 export type MaintenanceTask = (typeof MAINTENANCE_TASKS)[number];
 
+/** What somebody may want to know of a run. */
+export interface MaintenanceEvents {
+  defaultPartitionCounted(table: string, rows: number): void;
+  retentionApplied(dropped: number, held: number): void;
+  taskFailed(task: MaintenanceTask): void;
+  succeeded(at: Date): void;
+}
+
 @Injectable()
-export class MaintenanceMetrics {
+export class MaintenanceMetrics implements MaintenanceEvents {
   constructor(
     @InjectMetric('prediction_log_default_partition_rows') private readonly defaultRows: Gauge,
     @InjectMetric('prediction_log_maintenance_last_success_timestamp_seconds') private readonly lastSuccess: Gauge,

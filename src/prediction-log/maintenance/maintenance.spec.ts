@@ -67,7 +67,7 @@ describe('Maintenance', () => {
     );
 
   it('makes the partitions of this month and three more', async () => {
-    expect(await maintenance.run(NOW)).toBe(true);
+    expect(await maintenance.run(NOW, 'all')).toBe(true);
     expect(await partitionsOf2040()).toEqual([
       'predictions_2040_06',
       'predictions_2040_07',
@@ -79,7 +79,7 @@ describe('Maintenance', () => {
 
   it('counts what is outside the months that have a partition', async () => {
     await insertOutcome(new Date('1999-12-31'));
-    await maintenance.run(NOW);
+    await maintenance.run(NOW, 'all');
     expect(await recorded()).toMatchObject({
       'default_rows{table="predictions"}': 0,
       'default_rows{table="prediction_outcomes"}': 1,
@@ -91,7 +91,7 @@ describe('Maintenance', () => {
     await sql(`INSERT INTO idempotency_records (caller, key, body_hash, claim, claimed_at)
                SELECT 'c', 'old ' || i, bytea '', gen_random_uuid(), now() - interval '25 hours' FROM generate_series(1, 12345) i
                UNION ALL SELECT 'c', 'young', '', gen_random_uuid(), now() - interval '23 hours'`);
-    await maintenance.run(NOW);
+    await maintenance.run(NOW, 'all');
     expect(await sql('SELECT key FROM idempotency_records')).toEqual([{ key: 'young' }]);
   });
 
@@ -103,7 +103,7 @@ describe('Maintenance', () => {
     await sql(`INSERT INTO predictions
                  (id, context_id, reference, request_id, probability, prediction, inference_us, group_id, group_index)
                VALUES ('${id}', '${id}', 'held', 'r', 0.5, 0, 1, '${id}', 0)`);
-    await maintenance.run(NOW);
+    await maintenance.run(NOW, 'all');
     expect((await partitionsOf2040()).slice(0, 2)).toEqual(['predictions_2040_03', 'predictions_2040_04']);
     expect(await recorded()).toMatchObject({ months_on_hold: 1 });
     expect((await recorded())['months_dropped']).toBeGreaterThan(0);
@@ -111,21 +111,35 @@ describe('Maintenance', () => {
 
   it('does the other tasks when one fails, and counts it', async () => {
     await sql('DROP TABLE idempotency_records');
-    expect(await maintenance.run(NOW)).toBe(false);
+    expect(await maintenance.run(NOW, 'all')).toBe(false);
     expect(await recorded()).toMatchObject({ 'failures{task="idempotency-records"}': 1, months_on_hold: 0 });
     expect(await partitionsOf2040()).toHaveLength(4);
   });
 
+  it('does what takes rights on rows alone, where the rest is left to a command', async () => {
+    await ensurePartitions(queryOn(database.client), new Date('2030-01-01'), 1);
+    await sql(`INSERT INTO idempotency_records (caller, key, body_hash, claim, claimed_at)
+               VALUES ('c', 'old', '', gen_random_uuid(), now() - interval '25 hours')`);
+    expect(await maintenance.run(NOW, 'rows')).toBe(true);
+    expect(await partitionsOf2040()).toEqual([]);
+    expect(await sql(`SELECT to_regclass('predictions_2030_01') AS kept`)).toEqual([{ kept: 'predictions_2030_01' }]);
+    expect(await sql('SELECT FROM idempotency_records')).toHaveLength(0);
+    expect(await recorded()).toMatchObject({
+      'default_rows{table="predictions"}': 0,
+      last_success: NOW.getTime() / 1000,
+    });
+  });
+
   it('leaves everything to somebody else who is at it', async () => {
     await sql(`SELECT pg_advisory_lock(${SCHEMA_LOCK})`);
-    expect(await maintenance.run(NOW)).toBe(false);
+    expect(await maintenance.run(NOW, 'all')).toBe(false);
     expect(await partitionsOf2040()).toEqual([]);
-    expect(await recorded()).toHaveProperty('failures{task="connection"}', 0);
+    expect(await recorded()).toMatchObject({ 'failures{task="connection"}': 0 });
   });
 
   it('touches no schema that is too old', async () => {
     await sql(`DELETE FROM ${MIGRATIONS_TABLE}`);
-    expect(await maintenance.run(NOW)).toBe(false);
+    expect(await maintenance.run(NOW, 'all')).toBe(false);
     expect(await partitionsOf2040()).toEqual([]);
   });
 
@@ -133,16 +147,16 @@ describe('Maintenance', () => {
     const proxy = await TcpProxy.start(database.url);
     maintenance = maintenanceOf({ ...database.env, DATABASE_URL: proxy.url });
     await proxy.setMode({ kind: 'refuse' });
-    expect(await maintenance.run(NOW)).toBe(false);
+    expect(await maintenance.run(NOW, 'all')).toBe(false);
     expect(await recorded()).toMatchObject({ 'failures{task="connection"}': 1 });
     await proxy.setMode({ kind: 'pass' });
-    expect(await maintenance.run(NOW)).toBe(true);
+    expect(await maintenance.run(NOW, 'all')).toBe(true);
     await proxy.close();
   });
 
   it('is broken off when the application ends', async () => {
     await sql('BEGIN; LOCK TABLE idempotency_records');
-    const running = maintenance.run(NOW);
+    const running = maintenance.run(NOW, 'all');
     await eventually(async () => expect(await sql('SELECT FROM pg_locks WHERE NOT granted')).toHaveLength(1));
     await maintenance.onApplicationShutdown();
     expect(await running).toBe(false);
@@ -159,10 +173,20 @@ describe('Maintenance', () => {
     };
     maintenance.onApplicationBootstrap();
     expect(await runsWithin(15)).toBe(1);
+    expect(run).toHaveBeenLastCalledWith(expect.any(Date), 'all');
     expect(await runsWithin(21 * 3600)).toBe(0);
     expect(await runsWithin(6 * 3600)).toBe(2);
     await maintenance.onApplicationShutdown();
     expect(await runsWithin(48 * 3600)).toBe(0);
+  });
+
+  it('does as much by itself as PREDICTION_LOG_MAINTENANCE says', async () => {
+    jest.useFakeTimers();
+    maintenance = maintenanceOf({ ...database.env, PREDICTION_LOG_MAINTENANCE: 'rows' });
+    const run = jest.spyOn(maintenance, 'run').mockResolvedValue(true);
+    maintenance.onApplicationBootstrap();
+    await jest.advanceTimersByTimeAsync(15_000);
+    expect(run).toHaveBeenCalledWith(expect.any(Date), 'rows');
   });
 
   it('does not run with PREDICTION_LOG=off', () => {

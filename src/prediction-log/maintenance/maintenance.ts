@@ -1,14 +1,14 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Client } from 'pg';
-import type { Env } from '../../config/env.schema.js';
-import { clientOptions } from '../../database/client-options.js';
+import type { Config, Env } from '../../config/env.schema.js';
+import { clientOptions, DATABASE_VARIABLES } from '../../database/client-options.js';
 import { type Query, queryOn } from '../../database/query.js';
 import { assertSchemaIsCurrent } from '../../database/schema-check.js';
 import { SCHEMA_LOCK } from '../../database/schema-lock.js';
 import { attachDefaults } from './detach-partition.js';
 import { deleteExpiredRecords } from './expired-records.js';
-import { MaintenanceMetrics, type MaintenanceTask } from './maintenance-metrics.js';
+import { type MaintenanceEvents, MaintenanceMetrics, type MaintenanceTask } from './maintenance-metrics.js';
 import { ensurePartitions, firstDay, MONTHS_AHEAD, PARTITIONED_TABLES } from './partitions.js';
 import { applyRetention } from './retention.js';
 
@@ -22,9 +22,22 @@ const STATEMENT_TIMEOUT_MS = 10 * 60_000;
 /** How much longer than PostgreSQL's own limit a statement may take before its connection is given up as dead. */
 const GRACE_MS = 10_000;
 
+/** What a run depends on; a command reads these alone. */
+export const MAINTENANCE_VARIABLES = [
+  ...DATABASE_VARIABLES,
+  'PREDICTION_LOG',
+  'PREDICTION_LOG_CHAIN_KEY',
+  'PREDICTION_LOG_MAINTENANCE',
+  'PREDICTION_LOG_RETENTION_MONTHS',
+] as const;
+
+/** `all`, or what a role can do that has rights on rows and does not own the tables. */
+export type MaintenanceScope = Env['PREDICTION_LOG_MAINTENANCE'];
+
 /**
  * What the prediction log needs every day: partitions for the months to come, an eye on DEFAULT, an end to what has
- * expired. Every instance does it, one at a time; who comes second finds little left to do.
+ * expired. Every instance does it, one at a time; who comes second finds little left to do. `npm run log:maintain` does it
+ * once.
  */
 @Injectable()
 export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -35,8 +48,8 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
   private closed = false;
 
   constructor(
-    private readonly config: ConfigService<Env, true>,
-    private readonly metrics: MaintenanceMetrics,
+    @Inject(ConfigService) private readonly config: Config<(typeof MAINTENANCE_VARIABLES)[number]>,
+    @Inject(MaintenanceMetrics) private readonly events: MaintenanceEvents,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -54,9 +67,10 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
   /**
    * Does what is due. A task that fails is logged and counted, and the others are done nevertheless.
    *
+   * @param scope what of it
    * @returns whether all was done, and not by somebody else at the same time
    */
-  async run(now: Date): Promise<boolean> {
+  async run(now: Date, scope: MaintenanceScope): Promise<boolean> {
     this.client = new Client({
       ...clientOptions(this.config),
       statement_timeout: STATEMENT_TIMEOUT_MS,
@@ -69,7 +83,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
       const query = queryOn(this.client);
       await assertSchemaIsCurrent(query);
       const [lock] = await query<{ ours: boolean }>('SELECT pg_try_advisory_lock($1) AS ours', [SCHEMA_LOCK]);
-      return lock!.ours && (await this.doTasks(query, now));
+      return lock!.ours && (await this.doTasks(query, now, scope));
     } catch (error) {
       this.failed('connection', error);
       return false;
@@ -78,15 +92,15 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
     }
   }
 
-  private async doTasks(query: Query, now: Date): Promise<boolean> {
-    const tasks: [MaintenanceTask, () => Promise<void>][] = [
-      ['partitions', () => this.makePartitions(query, now)],
-      ['default-partitions', () => this.countDefaultPartitions(query)],
-      ['idempotency-records', () => this.deleteExpiredRecords(query)],
-      ['retention', () => this.applyRetention(query, now)],
+  private async doTasks(query: Query, now: Date, scope: MaintenanceScope): Promise<boolean> {
+    const tasks: [MaintenanceTask, MaintenanceScope, () => Promise<void>][] = [
+      ['partitions', 'all', () => this.makePartitions(query, now)],
+      ['default-partitions', 'rows', () => this.countDefaultPartitions(query)],
+      ['idempotency-records', 'rows', () => this.deleteExpiredRecords(query)],
+      ['retention', 'all', () => this.applyRetention(query, now)],
     ];
     let failures = 0;
-    for (const [name, task] of tasks) {
+    for (const [name, , task] of tasks.filter(([, needs]) => scope === 'all' || needs === scope)) {
       try {
         await task();
       } catch (error) {
@@ -94,7 +108,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
         this.failed(name, error);
       }
     }
-    if (failures === 0) this.metrics.succeeded(now);
+    if (failures === 0) this.events.succeeded(now);
     return failures === 0;
   }
 
@@ -108,7 +122,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
     for (const table of PARTITIONED_TABLES) {
       const [row] = await query<{ rows: string }>(`SELECT count(*) AS rows FROM ${table}_default`);
       const rows = Number(row!.rows);
-      this.metrics.defaultPartitionCounted(table, rows);
+      this.events.defaultPartitionCounted(table, rows);
       if (rows > 0) this.logger.warn('Rows are outside the months that have a partition', { table, rows });
     }
   }
@@ -122,7 +136,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
     const months = this.config.get('PREDICTION_LOG_RETENTION_MONTHS', { infer: true });
     const key = this.config.get('PREDICTION_LOG_CHAIN_KEY', { infer: true })!;
     const { dropped, held } = await applyRetention(query, { now, months, key });
-    this.metrics.retentionApplied(dropped.length, held.length);
+    this.events.retentionApplied(dropped.length, held.length);
     for (const { month, rowCounts } of dropped) {
       this.logger.log('Dropped a month at the end of its retention', { month, rowCounts });
     }
@@ -133,9 +147,10 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
 
   private schedule(delayMs: number): void {
     if (this.closed) return;
+    const scope = this.config.get('PREDICTION_LOG_MAINTENANCE', { infer: true });
     this.timer = setTimeout(
       () => {
-        this.running = this.run(new Date()).then((done) => this.schedule(done ? RUN_EVERY_MS : RETRY_MS));
+        this.running = this.run(new Date(), scope).then((done) => this.schedule(done ? RUN_EVERY_MS : RETRY_MS));
       },
       delayMs * (1 + JITTER * (2 * Math.random() - 1)),
     );
@@ -143,8 +158,8 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
 
   private failed(task: MaintenanceTask, error: unknown): void {
     if (this.closed) return;
-    this.metrics.taskFailed(task);
-    this.logger.error('Maintenance of the prediction log failed; it is tried again within minutes', {
+    this.events.taskFailed(task);
+    this.logger.error('Maintenance of the prediction log failed', {
       task,
       reason: (error as Error).message,
     });
