@@ -16,7 +16,7 @@ data_option := $(if $(DATA),--data $(DATA))
 
 .PHONY: help
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 20
 
 .make/node: package.json package-lock.json .npmrc
 	@# npm before 11 does not know allowScripts and would fetch GPU files that the service does not need.
@@ -51,7 +51,7 @@ predict: ml/.venv/.stamp ## Score a CSV (INPUT=FILE OUTPUT=FILE, URL=... to use 
 	$(python) ml/predict.py $(INPUT) $(if $(OUTPUT),--out $(OUTPUT)) $(if $(URL),--url $(URL))
 
 .PHONY: check check-node check-python check-docker
-check: check-node check-python check-docker ## Format, lint, types, OpenAPI document, Dockerfiles
+check: check-node check-python check-docker check-ship ## Format, lint, types, OpenAPI document, Dockerfiles, manifests, workflows
 
 check-node: .make/build
 	npm run --silent format:check
@@ -97,7 +97,7 @@ test-crash: .make/build ## Kill service and PostgreSQL under load, and compare e
 # The stack with its monitoring.
 compose := docker compose -f docker-compose.yml -f docker-compose.monitoring.yml
 
-.PHONY: up down test-stack
+.PHONY: up down test-on-compose test-stack
 up: .env ## Build and start all of it with Docker: MLflow, MinIO, PostgreSQL, the service, Prometheus, Alertmanager, Grafana
 	GIT_COMMIT=$$(git rev-parse HEAD) $(compose) up --detach --build --wait
 
@@ -106,6 +106,9 @@ down: .env ## Stop all of it; its data stay in volumes
 
 .env:
 	cp .env.example $@
+
+test-on-compose: .make/build ml/.venv/.stamp ## The integration tests against servers of docker-compose.yml, brought up for it (DATA=FILE)
+	DATA=$(DATA) $(node) test/integration/on-compose.ts
 
 test-stack: .make/node ## Bring the stack up under another name, use it, break it, take it down (DATA=FILE)
 	DATA=$(DATA) $(node) test/stack/smoke.ts
@@ -135,3 +138,5 @@ promote: ml/.venv/.stamp ## Move the alias to the newest version, or VERSION, if
 
 webhook: ml/.venv/.stamp ## Have MLflow tell a service of moves (URL=http://host:8000/webhooks/mlflow, MLFLOW_WEBHOOK_SECRET)
 	$(python) ml/webhook.py --url $(URL) $(if $(TEST),--test)
+
+include tools/tools.mk
