@@ -46,8 +46,11 @@ export class BulkHistogram {
       labels: { le },
       value: (count += this.counts[i]!),
     }));
-    const total = (metricName: string, value: number) => ({ metricName, labels: {}, value });
-    const values = [...buckets, total(`${this.name}_sum`, this.sum), total(`${this.name}_count`, count)];
+    const values = [
+      ...buckets,
+      { metricName: `${this.name}_sum`, labels: {}, value: this.sum },
+      { metricName: `${this.name}_count`, labels: {}, value: count },
+    ];
     return Promise.resolve({ name: this.name, help: this.help, type: this.type, aggregator: this.aggregator, values });
   }
 
