@@ -50,8 +50,8 @@ evaluate: ml/.venv/.stamp ## Measure the model: report and model card (DATA=FILE
 predict: ml/.venv/.stamp ## Score a CSV (INPUT=FILE OUTPUT=FILE, URL=... to use a running service)
 	$(python) ml/predict.py $(INPUT) $(if $(OUTPUT),--out $(OUTPUT)) $(if $(URL),--url $(URL))
 
-.PHONY: check check-node check-python check-docker
-check: check-node check-python check-docker check-ship ## Format, lint, types, OpenAPI document, Dockerfiles, manifests, workflows
+.PHONY: check check-node check-python check-docker check-monitoring
+check: check-node check-python check-docker check-monitoring check-ship ## Format, lint, types, OpenAPI document, Dockerfiles, alerts, manifests, workflows
 
 check-node: .make/build
 	npm run --silent format:check
@@ -69,6 +69,36 @@ check-python: ml/.venv/.stamp
 check-docker: ml/.venv/.stamp
 	ml/.venv/bin/hadolint Dockerfile deploy/*/Dockerfile
 
+# The programs of the monitoring stack, in the versions that it runs (v0.305.3 of the module is Prometheus 3.5.3). Name
+# installed ones instead, by their paths, where there is no Go: make check PROMTOOL_BIN=/usr/bin/promtool AMTOOL_BIN=...
+prometheus_module := github.com/prometheus/prometheus@v0.305.3
+alertmanager_module := github.com/prometheus/alertmanager@v0.28.1
+tools := $(CURDIR)/.make
+export PROMETHEUS_BIN ?= $(tools)/$(prometheus_module)/prometheus
+export PROMTOOL_BIN ?= $(tools)/$(prometheus_module)/promtool
+export ALERTMANAGER_BIN ?= $(tools)/$(alertmanager_module)/alertmanager
+export AMTOOL_BIN ?= $(tools)/$(alertmanager_module)/amtool
+
+# In the module's own directory, since its go.mod has replacements, which `go install` refuses.
+$(tools)/github.com/%:
+	@command -v go >/dev/null || { echo 'Go >= 1.24 is needed to build $(@F): https://go.dev/dl. The Makefile says how to name an installed one.' >&2; exit 1; }
+	@echo 'Building $(@F); the first time takes minutes'
+	@go -C "$$(go mod download -json $(patsubst $(tools)/%/,%,$(@D)/) | sed -n 's/.*"Dir": "\(.*\)",/\1/p')" build -trimpath -o $@ ./cmd/$(@F)
+
+.PHONY: tools
+tools: $(PROMETHEUS_BIN) $(PROMTOOL_BIN) $(ALERTMANAGER_BIN) $(AMTOOL_BIN) ## Build what the monitoring is checked and tested with (needs Go), and say where it is
+	@printf 'export %s\n' PROMETHEUS_BIN=$(PROMETHEUS_BIN) PROMTOOL_BIN=$(PROMTOOL_BIN) ALERTMANAGER_BIN=$(ALERTMANAGER_BIN) AMTOOL_BIN=$(AMTOOL_BIN)
+
+ifneq ($(or $(wildcard $(PROMTOOL_BIN)),$(shell command -v go),$(CI)),)
+check-monitoring: $(PROMTOOL_BIN) $(AMTOOL_BIN)
+	$(PROMTOOL_BIN) check config --lint=all --lint-fatal deploy/monitoring/prometheus/prometheus.yml
+	$(PROMTOOL_BIN) test rules deploy/monitoring/prometheus/tests/*.yml
+	$(AMTOOL_BIN) check-config deploy/monitoring/alertmanager/alertmanager.yml
+else
+check-monitoring:
+	@echo 'Alerts are not checked: that needs Go >= 1.24 (https://go.dev/dl), to build promtool and amtool.'
+endif
+
 .PHONY: test test-node test-python
 test: test-node test-python ## Every test that needs no outside service
 
@@ -79,7 +109,7 @@ test-python: ml/.venv/.stamp
 	$(python) -m pytest ml
 
 .PHONY: test-integration
-test-integration: .make/build ml/.venv/.stamp ## Tests against the MLflow, MinIO and PostgreSQL that the environment names (DATA=FILE as well)
+test-integration: .make/build ml/.venv/.stamp $(PROMETHEUS_BIN) $(PROMTOOL_BIN) $(ALERTMANAGER_BIN) ## Tests against the MLflow, MinIO and PostgreSQL that the environment names (DATA=FILE as well)
 	npm run --silent test:integration
 	$(MAKE) --no-print-directory test-crash KILLS=6 OUTAGE_SECONDS=5
 	DATA=$(DATA) $(python) -m pytest ml -m integration

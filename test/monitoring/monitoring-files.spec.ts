@@ -160,4 +160,14 @@ describe('docker-compose.monitoring.yml', () => {
     );
     for (const volume of mounted) expect(existsSync(volume.split(':')[0]!)).toBe(true);
   });
+
+  it('runs the versions that rules and configuration are checked with', () => {
+    const makefile = readFileSync('Makefile', 'utf8');
+    // Prometheus's module cannot be at 3 without another name: 3.5.3 is v0.305.3.
+    const [major, minor, patch] = services['prometheus']!.image.split(':v')[1]!.split('.').map(Number);
+    expect(makefile).toContain(`github.com/prometheus/prometheus@v0.${100 * major! + minor!}.${patch}\n`);
+    expect(makefile).toContain(
+      `github.com/prometheus/alertmanager@${services['alertmanager']!.image.split(':')[1]!}\n`,
+    );
+  });
 });
