@@ -56,6 +56,7 @@ function alert(name: string, labels: Record<string, string> = {}) {
 }
 
 beforeAll(async () => {
+  const program = monitoringBinary('alertmanager');
   webhook = await startHttpServer((request, response) => {
     void json(request).then((delivery) => {
       deliveries.push(delivery as Delivery);
@@ -64,7 +65,7 @@ beforeAll(async () => {
   });
   const port = await freePort();
   url = `http://127.0.0.1:${port}`;
-  alertmanager = startProgram(monitoringBinary('alertmanager'), [
+  alertmanager = startProgram(program, [
     `--config.file=${configFile()}`,
     `--storage.path=${directory}/data`,
     `--web.listen-address=127.0.0.1:${port}`,

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { FollowingService } from '../support/following-service.js';
+import { monitoringBinary } from '../support/monitoring-binary.js';
 import { readYaml, RULES_DIRECTORY } from '../support/monitoring-files.js';
 import { Prometheus } from '../support/prometheus.js';
 import { RegistryLab } from '../support/registry-lab.js';
@@ -30,6 +31,8 @@ export interface MonitoredScene {
  * and clients that make use of all of it, and mistakes, until the scene is closed.
  */
 export async function openMonitoredScene(): Promise<MonitoredScene> {
+  // Where it is missing nothing has been started yet that would have to be ended.
+  monitoringBinary('prometheus');
   const cacheDirectory = mkdtempSync(path.join(tmpdir(), 'credit-default-cache-'));
   const database = await createDatabase();
   const lab = await RegistryLab.create('proxied');
