@@ -26,7 +26,8 @@ $(crds): tools/tools.mk
 	@mkdir -p .tools/crds
 	install -m 644 "$$(go env GOMODCACHE)/$(prometheus_operator)/example/prometheus-operator-crd/monitoring.coreos.com_$(notdir $@)" $@
 
-check-k8s: .tools/bin/.stamp $(crds) ml/.venv/.stamp .make/build
+check-k8s: .tools/bin/.stamp $(crds) $(PROMTOOL_BIN) ml/.venv/.stamp .make/build
+	$(PROMTOOL_BIN) test rules deploy/k8s/components/prometheus-operator/cron-job-rules.test.yml
 	$(node) deploy/k8s/prometheus-rule.ts check
 	@rm -rf .tools/rendered && mkdir -p .tools/rendered
 	for overlay in $(overlays); do .tools/bin/kustomize build deploy/k8s/overlays/$$overlay > .tools/rendered/$$overlay.yaml; done
