@@ -159,6 +159,18 @@ bench/peers/%/.venv/.stamp: bench/peers/%/requirements.lock
 bench: .make/build $(patsubst %,bench/peers/%/.venv/.stamp,$(if $(SERVERS),$(filter $(SERVERS),$(peers)),$(peers))) ## Compare the speed with other servers of the same model: docs/benchmarks.md (ROUNDS, SECONDS, SERVERS)
 	@ROUNDS=$(ROUNDS) ROUND_SECONDS=$(SECONDS) SERVERS="$(SERVERS)" $(node) bench/compare.js
 
+# Sends requests at a fixed rate. Name an installed one instead where there is no Go: make bench-overload VEGETA_BIN=...
+vegeta_module := github.com/tsenart/vegeta/v12@v12.13.0
+export VEGETA_BIN ?= $(tools)/$(vegeta_module)/vegeta
+
+$(VEGETA_BIN):
+	@command -v go >/dev/null || { echo 'Go is needed to build vegeta: https://go.dev/dl. The Makefile says how to name an installed one.' >&2; exit 1; }
+	GOBIN="$(@D)" go install $(vegeta_module)
+
+.PHONY: bench-overload
+bench-overload: .make/build $(VEGETA_BIN) ## Measure what becomes of requests at twice the rate that can be answered (ROUNDS, KINDS, PREDICTION_LOG)
+	@$(node) bench/overload.js
+
 .PHONY: register promote webhook
 register: ml/.venv/.stamp ## Register a model directory in MLflow (DIR=ml/model; ALIAS=production fills an alias without a version)
 	$(python) ml/register.py $(DIR) $(if $(ALIAS),--alias $(ALIAS))
