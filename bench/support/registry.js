@@ -43,12 +43,11 @@ export async function registerVersions(lab, count, labOf = () => lab) {
 
 /** Starts the service on the alias `production` of the lab's model. */
 export function startFollowing(lab, env) {
+  return startBuiltService({ NODE_ENV: 'production', ADMIN_TOKEN, ...followingEnv(lab), ...env });
+}
+
+/** What makes a service follow the alias `production` of the lab's model. */
+export function followingEnv(lab) {
   const servers = Object.fromEntries(SERVERS.map((name) => [name, process.env[name]]));
-  return startBuiltService({
-    NODE_ENV: 'production',
-    MODEL_URI: `models:/${lab.modelName}@production`,
-    ADMIN_TOKEN,
-    ...servers,
-    ...env,
-  });
+  return { MODEL_URI: `models:/${lab.modelName}@production`, ...servers };
 }
