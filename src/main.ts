@@ -6,6 +6,12 @@ import { Shutdown } from './common/shutdown/shutdown.js';
 import { createApp } from './create-app.js';
 import { runtimeFacts } from './runtime-facts.js';
 
+/**
+ * Connections that may wait to be accepted. Beyond it the system drops them, and their clients try again after 1, 3 and 7 s;
+ * those that are accepted can be refused at once.
+ */
+const BACKLOG = 4096;
+
 async function main(): Promise<void> {
   const app = await createApp(runtimeFacts());
   const config = app.get<ConfigService<Env, true>>(ConfigService);
@@ -17,7 +23,8 @@ async function main(): Promise<void> {
         .then((inTime) => process.exit(inTime ? 0 : 1));
     });
   }
-  await app.listen(config.get('PORT', { infer: true }), config.get('HOST', { infer: true }));
+  const [port, host] = [config.get('PORT', { infer: true }), config.get('HOST', { infer: true })];
+  await app.listen({ port, host, backlog: BACKLOG });
   const url = (await app.getUrl()).replace('[::1]', 'localhost').replace('127.0.0.1', 'localhost');
   new Logger('Service').log('Ready', { url, docs: `${url}/docs`, metrics: `${url}/metrics` });
 }
