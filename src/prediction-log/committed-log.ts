@@ -51,13 +51,13 @@ export class CommittedLog extends PredictionLog implements OnApplicationShutdown
     return this.entries.unresolved;
   }
 
-  override async record(entry: LogEntry): Promise<void> {
+  override record(entry: LogEntry): Promise<void> {
     if (this.rows + entry.rows.length > this.queueMaxRows) {
       this.metrics.failed('full');
-      throw logFull();
+      return Promise.reject(logFull());
     }
     const isSingle = entry.batchId === null && !entry.idempotency;
-    await (isSingle ? this.groups.record(entry) : this.recordInTransaction(entry));
+    return isSingle ? this.groups.record(entry) : this.recordInTransaction(entry);
   }
 
   override transaction<T>(action: (transaction: ChainTransaction) => Promise<T>): Promise<T> {

@@ -109,7 +109,7 @@ async function deleteStoredAnswers(rows: readonly SubjectRow[], transaction: Cha
 }
 
 async function recordErasure(erasure: ErasureRow, transaction: ChainTransaction): Promise<void> {
-  const group = transaction.link('erasure', [{ id: erasure.id, hash: erasureHash(erasure) }]);
+  const group = transaction.link('erasure', [erasure.id], erasureHash(erasure));
   await transaction.query(insertGroup(group));
   await transaction.query({
     text: `

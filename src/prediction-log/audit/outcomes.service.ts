@@ -31,10 +31,7 @@ export class OutcomesService {
       const rows = outcomes.map(({ predictionId, defaulted, observedAt }, i) => {
         return { id: ids[i]!, predictionId, defaulted, observedAt, requestId, caller };
       });
-      const group = transaction.link(
-        'outcome',
-        rows.map((row) => ({ id: row.id, hash: outcomeHash(row) })),
-      );
+      const group = transaction.link('outcome', ids, Buffer.concat(rows.map(outcomeHash)));
       await transaction.query(insertGroup(group));
       await transaction.query(insertOutcomes(group, rows));
       return rows;

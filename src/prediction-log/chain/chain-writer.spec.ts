@@ -5,8 +5,8 @@ const KEY = 'k'.repeat(32);
 const LEAST = '01a20a9e-03d4-72c3-bae8-c89e001632b9';
 const NEXT = '01a20a9e-03d4-72c3-bae8-c89e001632ba';
 
-const row = (id: string, fill: number) => ({ id, hash: new Uint8Array(32).fill(fill) });
-const rows = [row(NEXT, 1), row(LEAST, 2)];
+const ids = [NEXT, LEAST];
+const hashes = Buffer.concat([Buffer.alloc(32, 1), Buffer.alloc(32, 2)]);
 
 const group: Omit<ChainGroup, 'hmac'> = {
   id: LEAST,
@@ -15,7 +15,7 @@ const group: Omit<ChainGroup, 'hmac'> = {
   sequence: 0,
   previousHash: new Uint8Array(32),
   rowCount: 2,
-  rowHashes: Buffer.concat([Buffer.alloc(32, 1), Buffer.alloc(32, 2)]),
+  rowHashes: hashes,
 };
 
 describe('groupHmac', () => {
@@ -44,20 +44,20 @@ describe('groupHmac', () => {
 
 describe('ChainWriter', () => {
   it('names a group by the least id of its rows and keeps their hashes in their order', () => {
-    expect(new ChainWriter(KEY).link('prediction', rows)).toMatchObject({
+    expect(new ChainWriter(KEY).link('prediction', ids, hashes)).toMatchObject({
       id: LEAST,
       sequence: 0,
       previousHash: new Uint8Array(32),
       rowCount: 2,
-      rowHashes: Buffer.concat(rows.map(({ hash }) => hash)),
+      rowHashes: hashes,
     });
   });
 
   it('links each group to the one that was committed before', () => {
     const writer = new ChainWriter(KEY);
-    const first = writer.link('prediction', rows);
+    const first = writer.link('prediction', ids, hashes);
     writer.committed(first);
-    expect(writer.link('outcome', rows)).toMatchObject({
+    expect(writer.link('outcome', ids, hashes)).toMatchObject({
       writer: first.writer,
       sequence: 1,
       previousHash: first.hmac,
@@ -66,24 +66,27 @@ describe('ChainWriter', () => {
 
   it('gives the place of a group that was given up to the next one', () => {
     const writer = new ChainWriter(KEY);
-    writer.link('prediction', rows);
-    expect(writer.link('prediction', [row(NEXT, 3)])).toMatchObject({ sequence: 0, previousHash: new Uint8Array(32) });
+    writer.link('prediction', ids, hashes);
+    expect(writer.link('prediction', [NEXT], new Uint8Array(32))).toMatchObject({
+      sequence: 0,
+      previousHash: new Uint8Array(32),
+    });
   });
 
   it('links the groups of one transaction to each other, all or none of which become part of the chain', () => {
     const writer = new ChainWriter(KEY);
-    const first = writer.link('prediction', rows);
-    const second = writer.link('prediction', [row(NEXT, 3)], first);
+    const first = writer.link('prediction', ids, hashes);
+    const second = writer.link('prediction', [NEXT], new Uint8Array(32), first);
     expect(second).toMatchObject({ sequence: 1, previousHash: first.hmac });
     expect(writer.head).toBeUndefined();
     writer.committed(second);
-    expect(writer.link('prediction', rows)).toMatchObject({ sequence: 2, previousHash: second.hmac });
+    expect(writer.link('prediction', ids, hashes)).toMatchObject({ sequence: 2, previousHash: second.hmac });
   });
 
   it('tells its newest group, and none before the first', () => {
     const writer = new ChainWriter(KEY);
     expect(writer.head).toBeUndefined();
-    const only = writer.link('prediction', rows);
+    const only = writer.link('prediction', ids, hashes);
     writer.committed(only);
     expect(writer.head).toEqual({ writer: writer.id, sequence: 0, hash: Buffer.from(only.hmac).toString('hex') });
   });

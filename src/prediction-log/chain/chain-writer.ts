@@ -59,18 +59,19 @@ export class ChainWriter {
   /**
    * The group that comes next, not yet part of the chain.
    *
-   * @param rows in the order of `group_index`; at least one
+   * @param ids of its rows, in the order of `group_index`; at least one
+   * @param hashes `[n, HASH_BYTES]`, of its rows
    * @param after the group before it in the same transaction; without it, the newest of the chain
    */
-  link(kind: ChainKind, rows: readonly { id: string; hash: Uint8Array }[], after?: ChainGroup): ChainGroup {
+  link(kind: ChainKind, ids: readonly string[], hashes: Uint8Array, after?: ChainGroup): ChainGroup {
     const group = {
-      id: rows.reduce((least, { id }) => (id < least ? id : least), rows[0]!.id),
+      id: ids.reduce((least, id) => (id < least ? id : least)),
       kind,
       writer: this.id,
       sequence: after ? after.sequence + 1 : this.sequence,
       previousHash: after ? after.hmac : this.previousHash,
-      rowCount: rows.length,
-      rowHashes: Buffer.concat(rows.map(({ hash }) => hash)),
+      rowCount: ids.length,
+      rowHashes: hashes,
     };
     return { ...group, hmac: groupHmac(group, this.key) };
   }

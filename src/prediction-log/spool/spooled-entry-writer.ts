@@ -4,11 +4,11 @@ import { referenceHmac } from '../chain/reference-hmac.js';
 import { subjectHash } from '../chain/row-hash.js';
 import { lockErasures } from '../erasure-lock.js';
 import type { LogEntry } from '../prediction-record.js';
-import { type ChainedRow, chainedRow } from '../writer/chained-row.js';
+import { type ChainedRows, idsOf, type LogRow, logRows, saltOf } from '../writer/chained-rows.js';
 import { inSameMonth } from '../id-time.js';
 import type { PredictionLogMetrics } from '../writer/prediction-log-metrics.js';
 import { knownIds } from '../known-ids.js';
-import { eraseSubjects, insertPredictions } from '../writer/statements.js';
+import { eraseSubjects } from '../writer/statements.js';
 import { type ChainTransaction, ROWS_PER_STATEMENT, type TransactionWriter } from '../writer/transaction-writer.js';
 
 /** Writes entries that come from the spool: each row once, though it may come more than once, and erased if it must be. */
@@ -47,27 +47,24 @@ export class SpooledEntryWriter {
 
   private async insert(entries: readonly LogEntry[], transaction: ChainTransaction): Promise<void> {
     await lockErasures(transaction, 'shared');
-    await transaction.ensureContext(new Set(entries.map(({ context }) => context)));
-    const known = await knownIds(
-      entries.flatMap((entry) => entry.rows.map(({ id }) => id)),
-      transaction,
-    );
-    const rows = entries
-      .flatMap((entry) => entry.rows.map((row) => chainedRow(entry, row)))
-      .filter(({ id }) => !known.has(id));
-    for (const group of groupsOf(rows)) {
-      const { rowCount } = await transaction.query(insertPredictions(transaction.link('prediction', group), group));
+    const rows = entries.flatMap(logRows);
+    const known = await knownIds(idsOf(rows), transaction);
+    const unknown = rows.filter(({ row }) => !known.has(row.id));
+    for (const group of groupsOf(unknown)) {
+      const { chained, rowCount } = await transaction.insert(group);
       // A connection that was given up may still have been committing some of them: the next attempt sees which.
       if (rowCount !== group.length)
         throw new Error('Rows of the spool were written by another transaction meanwhile.');
-      await this.eraseAgain(group, transaction);
+      await this.eraseAgain(chained, transaction);
     }
-    this.metrics.rowsDrained(rows.length);
+    this.metrics.rowsDrained(unknown.length);
   }
 
   /** A subject whose data were erased while some of them were in a spool must not come back out of it. */
-  private async eraseAgain(rows: readonly ChainedRow[], transaction: ChainTransaction): Promise<void> {
-    const referring = rows.filter(({ row }) => row.reference !== null);
+  private async eraseAgain({ rows, salts }: ChainedRows, transaction: ChainTransaction): Promise<void> {
+    const referring = rows
+      .map(({ row }, i) => ({ row, salt: saltOf(salts, i) }))
+      .filter(({ row }) => row.reference !== null);
     const hmacs = referring.map(({ row }) => referenceHmac(row.reference!, this.chainKey));
     const { rows: erasures } = await transaction.query({
       text: `SELECT encode(reference_hmac, 'hex') AS hmac, max(id::text) AS last FROM prediction_erasures
@@ -75,25 +72,25 @@ export class SpooledEntryWriter {
       values: [hmacs],
     });
     const lastErasures = new Map(erasures.map(({ hmac, last }) => [hmac as string, last as string]));
-    const erased = referring.filter(({ id }, i) => {
+    const erased = referring.filter(({ row }, i) => {
       const last = lastErasures.get(hmacs[i]!.toString('hex'));
-      return last !== undefined && last >= id;
+      return last !== undefined && last >= row.id;
     });
     if (erased.length === 0) return;
     await transaction.query(
       eraseSubjects(
-        erased.map(({ id, row, salt }) => ({ id, subjectHash: subjectHash(salt, row.inputs, row.reference) })),
+        erased.map(({ row, salt }) => ({ id: row.id, subjectHash: subjectHash(salt, row.inputs, row.reference) })),
       ),
     );
   }
 }
 
 /** A group has one partition, and hashing more rows at once would hold the event loop for long. */
-function groupsOf(rows: readonly ChainedRow[]): ChainedRow[][] {
-  const groups: ChainedRow[][] = [];
+function groupsOf(rows: readonly LogRow[]): LogRow[][] {
+  const groups: LogRow[][] = [];
   for (const row of rows) {
     const last = groups.at(-1);
-    if (last && last.length < ROWS_PER_STATEMENT && inSameMonth(last[0]!.id, row.id)) last.push(row);
+    if (last && last.length < ROWS_PER_STATEMENT && inSameMonth(last[0]!.row.id, row.row.id)) last.push(row);
     else groups.push([row]);
   }
   return groups;

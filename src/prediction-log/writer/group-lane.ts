@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { ChainGroup, ChainWriter } from '../chain/chain-writer.js';
-import { type ChainedRow, chainedRow } from './chained-row.js';
+import { type ChainedRows, chainRows, idsOf, logRows } from './chained-rows.js';
 import { isRefusal, type LogConnection } from './log-connection.js';
 import { logUnavailable, notRecorded } from './log-failures.js';
 import type { PendingEntries, PendingEntry } from './pending-entries.js';
 import type { PredictionLogMetrics } from './prediction-log-metrics.js';
-import { insertPredictions } from './statements.js';
 
 /** Bounds a statement's size; under the heaviest load groups stay well below. */
 const MAX_GROUP_ROWS = 512;
@@ -56,19 +55,19 @@ export class GroupLane {
   private async commitGroups(): Promise<void> {
     do {
       const group = this.entries.take(MAX_GROUP_ROWS);
-      await this.commit(group.map((pending) => ({ pending, rows: chained(pending) })));
+      await this.commit(group);
       this.entries.done(group);
     } while (this.entries.fillAGroup);
   }
 
   /** What is refused is tried again in halves, until the guilty entry stands alone: it fails, and no other. */
-  private async commit(entries: { pending: PendingEntry; rows: ChainedRow[] }[]): Promise<void> {
-    const rows = entries.flatMap((entry) => entry.rows);
-    const group = this.chain.link('prediction', rows);
+  private async commit(entries: readonly PendingEntry[]): Promise<void> {
+    const rows = chainRows(entries.flatMap(({ entry }) => logRows(entry)));
+    const group = this.chain.link('prediction', idsOf(rows.rows), rows.hashes);
     try {
       await this.write(group, rows);
     } catch (error) {
-      if (!isRefusal(error)) return settleAll(entries, logUnavailable(error));
+      if (!isRefusal(error)) return this.settle(entries, logUnavailable(error));
       if (entries.length > 1) {
         const half = Math.ceil(entries.length / 2);
         await this.commit(entries.slice(0, half));
@@ -76,14 +75,18 @@ export class GroupLane {
       }
       this.metrics.failed('refused');
       this.logger.error('PostgreSQL refuses a row; its request was answered PREDICTION_NOT_RECORDED', {
-        requestId: entries[0]!.pending.entry.requestId,
+        requestId: entries[0]!.entry.requestId,
         sqlState: error.code,
         constraint: error.constraint,
       });
-      return settleAll(entries, notRecorded());
+      return this.settle(entries, notRecorded());
     }
     this.chain.committed(group);
-    settleAll(entries);
+    this.settle(entries);
+  }
+
+  private settle(entries: readonly PendingEntry[], error?: Error): void {
+    for (const pending of entries) this.entries.settle(pending, error);
   }
 
   /**
@@ -92,13 +95,13 @@ export class GroupLane {
    *
    * @throws DatabaseError when it is refused; Error when the lane closes
    */
-  private async write(group: ChainGroup, rows: readonly ChainedRow[]): Promise<void> {
+  private async write(group: ChainGroup, rows: ChainedRows): Promise<void> {
     for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(2 * retryMs, MAX_RETRY_MS)) {
       try {
         const startedAt = performance.now();
-        await this.connection.ensureContexts(new Set(rows.map(({ entry }) => entry.context)));
-        await this.connection.query(insertPredictions(group, rows));
-        this.metrics.groupWritten(rows.length, performance.now() - startedAt);
+        await this.connection.ensureContexts(rows.rows);
+        await this.connection.insert(group, rows);
+        this.metrics.groupWritten(group.rowCount, performance.now() - startedAt);
         if (this.failing) this.logger.log('The prediction log can be written to again');
         this.failing = false;
         return;
@@ -111,12 +114,6 @@ export class GroupLane {
       }
     }
   }
-}
-
-const chained = ({ entry }: PendingEntry): ChainedRow[] => entry.rows.map((row) => chainedRow(entry, row));
-
-function settleAll(entries: readonly { pending: PendingEntry }[], error?: Error): void {
-  for (const { pending } of entries) pending.settle(error);
 }
 
 /** A refusal's message may quote a row, so it is told by its SQLSTATE; what a connection says holds no row. */

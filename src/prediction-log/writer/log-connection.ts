@@ -1,8 +1,11 @@
 import { Client, type ClientConfig, DatabaseError, type QueryConfig, type QueryResult } from 'pg';
 import { queryOn } from '../../database/query.js';
 import { assertSchemaIsCurrent } from '../../database/schema-check.js';
-import type { ScoringContext } from '../prediction-record.js';
-import { insertContext } from './statements.js';
+import type { ChainGroup } from '../chain/chain-writer.js';
+import { BindMessage } from './bind-message.js';
+import type { ChainedRows, LogRow } from './chained-rows.js';
+import { PreparedInsert } from './prepared-insert.js';
+import { bindPredictions, INSERT_PREDICTIONS, insertContext } from './statements.js';
 
 /** How much longer than PostgreSQL's own limit a statement may take before its connection is given up as dead. */
 const GRACE_MS = 1000;
@@ -13,8 +16,8 @@ const GRACE_MS = 1000;
  */
 export class LogConnection {
   private client: Client | undefined;
+  private message = new BindMessage();
   private readonly contexts = new Set<string>();
-
   private readonly options: ClientConfig;
 
   constructor(options: ClientConfig) {
@@ -26,29 +29,48 @@ export class LogConnection {
   }
 
   /** @throws DatabaseError what PostgreSQL says; the connection goes on. Error when it cannot be had or broke. */
-  async query(statement: QueryConfig | string): Promise<QueryResult> {
-    this.client ??= await this.open();
-    try {
-      return await this.client.query(statement);
-    } catch (error) {
-      if (!(error instanceof DatabaseError) || endsConnection(error)) await this.close();
-      throw error;
-    }
+  query(statement: QueryConfig | string): Promise<QueryResult> {
+    return this.use((client) => client.query(statement));
+  }
+
+  /**
+   * Writes a group with its rows, unless they are there. One at a time.
+   *
+   * @returns how many rows were written
+   * @throws as {@link query}
+   */
+  insert(group: ChainGroup, rows: ChainedRows): Promise<number> {
+    return this.use((client) => {
+      const message = bindPredictions(this.message, group, rows);
+      return client.query(new PreparedInsert(INSERT_PREDICTIONS, message)).done;
+    });
   }
 
   /** Makes sure that the contexts are there before rows name them. Not part of a group: a spare one does no harm. */
-  async ensureContexts(contexts: Iterable<ScoringContext>): Promise<void> {
-    for (const context of contexts) {
-      if (this.contexts.has(context.id)) continue;
-      await this.query(insertContext(context));
-      this.contexts.add(context.id);
+  async ensureContexts(rows: readonly LogRow[]): Promise<void> {
+    for (const { entry } of rows) {
+      if (this.contexts.has(entry.context.id)) continue;
+      await this.query(insertContext(entry.context));
+      this.contexts.add(entry.context.id);
     }
   }
 
   async close(): Promise<void> {
     const client = this.client;
     this.client = undefined;
+    // What the connection has not sent yet must stay as it is.
+    this.message = new BindMessage();
     await client?.end().catch(() => undefined);
+  }
+
+  private async use<T>(action: (client: Client) => Promise<T>): Promise<T> {
+    this.client ??= await this.open();
+    try {
+      return await action(this.client);
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || endsConnection(error)) await this.close();
+      throw error;
+    }
   }
 
   private async open(): Promise<Client> {

@@ -67,8 +67,8 @@ describe('PendingEntries', () => {
     void add(entries, logEntry({ rows: 4 }));
     const [first] = entries.take(3);
     expect(entries.rows).toBe(7);
-    first!.settle();
-    first!.settle();
+    entries.settle(first!);
+    entries.settle(first!);
     expect(entries.rows).toBe(4);
   });
 });

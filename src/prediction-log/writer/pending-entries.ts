@@ -2,13 +2,16 @@ import type { LogEntry } from '../prediction-record.js';
 import { inSameMonth } from '../id-time.js';
 
 /** An entry whose reply waits for it. */
-export interface PendingEntry {
-  entry: LogEntry;
-  /** On the clock of `performance.now()`. */
-  deadlineMs: number;
-  /** Ends the wait; only the first call counts. */
-  settle: (error?: Error) => void;
-  isSettled: boolean;
+export class PendingEntry {
+  isSettled = false;
+
+  /** @param deadlineMs on the clock of `performance.now()` */
+  constructor(
+    readonly entry: LogEntry,
+    readonly deadlineMs: number,
+    readonly resolve: () => void,
+    readonly reject: (error: Error) => void,
+  ) {}
 }
 
 /** Entries in the order in which they came, until a lane takes them. Rows are counted until their wait ends. */
@@ -44,20 +47,17 @@ export class PendingEntries {
   add(entry: LogEntry, deadlineMs: number): Promise<void> {
     this.rowCount += entry.rows.length;
     return new Promise((resolve, reject) => {
-      const pending: PendingEntry = {
-        entry,
-        deadlineMs,
-        isSettled: false,
-        settle: (error) => {
-          if (pending.isSettled) return;
-          pending.isSettled = true;
-          this.rowCount -= entry.rows.length;
-          if (error) reject(error);
-          else resolve();
-        },
-      };
-      this.waiting.push(pending);
+      this.waiting.push(new PendingEntry(entry, deadlineMs, resolve, reject));
     });
+  }
+
+  /** Ends the wait of an entry; only the first call counts. */
+  settle(pending: PendingEntry, error?: Error): void {
+    if (pending.isSettled) return;
+    pending.isSettled = true;
+    this.rowCount -= pending.entry.rows.length;
+    if (error) pending.reject(error);
+    else pending.resolve();
   }
 
   /** The oldest entries, of one month and of at most so many rows, but at least one. */
@@ -86,7 +86,7 @@ export class PendingEntries {
     for (const pending of [...this.groups].flat()) {
       if (pending.deadlineMs <= nowMs && !pending.isSettled) late.push(pending);
     }
-    for (const pending of late) pending.settle(error());
+    for (const pending of late) this.settle(pending, error());
     return late.length;
   }
 }

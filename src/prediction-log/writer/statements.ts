@@ -1,8 +1,10 @@
 import type { QueryConfig } from 'pg';
 import type { ChainGroup } from '../chain/chain-writer.js';
 import type { ScoringContext } from '../prediction-record.js';
-import type { ChainedRow } from './chained-row.js';
-import { bytea, float4, int2, int4, text, uuid, wireArray } from './wire-arrays.js';
+import { SALT_BYTES } from '../chain/row-hash.js';
+import type { BindMessage } from './bind-message.js';
+import type { ChainedRows } from './chained-rows.js';
+import { bytea, float4, int2, int4, int8, text, uuid } from './wire-types.js';
 
 const INSERT_GROUP = `
   INSERT INTO chain_groups (id, kind, writer, sequence, previous_hash, row_count, row_hashes, hmac)
@@ -10,7 +12,7 @@ const INSERT_GROUP = `
   ON CONFLICT DO NOTHING`;
 
 /** The inputs of all rows come in one array, and each row takes its slice: arrays of arrays must be rectangular. */
-const INSERT_PREDICTIONS = `
+const INSERT_PREDICTIONS_SQL = `
   WITH chain_group AS (${INSERT_GROUP})
   INSERT INTO predictions (id, context_id, reference, request_id, trace_id, batch_id, row_index, inputs, probability,
     prediction, warnings, caller, inference_us, salt, group_id, group_index)
@@ -24,36 +26,40 @@ const INSERT_PREDICTIONS = `
   ON CONFLICT DO NOTHING`;
 
 /** A group and its rows in one statement, and so in one transaction. Written already: nothing happens. */
-export function insertPredictions(group: ChainGroup, rows: readonly ChainedRow[]): QueryConfig {
-  const inputs: number[] = [];
-  const slices = rows.map(({ row }) => {
-    const from = inputs.length + 1;
-    for (let i = 0; i < row.inputs.length; i++) inputs.push(row.inputs[i]!);
-    return { from, to: inputs.length };
-  });
-  return {
-    name: 'insert-predictions',
-    text: INSERT_PREDICTIONS,
-    values: [
-      ...groupValues(group),
-      wireArray(float4, inputs, (input) => input),
-      wireArray(uuid, rows, ({ id }) => id),
-      wireArray(uuid, rows, ({ entry }) => entry.context.id),
-      wireArray(text, rows, ({ row }) => row.reference),
-      wireArray(text, rows, ({ entry }) => entry.requestId),
-      wireArray(text, rows, ({ entry }) => entry.traceId),
-      wireArray(uuid, rows, ({ entry }) => entry.batchId),
-      wireArray(int4, rows, ({ row }) => row.rowIndex),
-      wireArray(int4, slices, ({ from }) => from),
-      wireArray(int4, slices, ({ to }) => to),
-      wireArray(float4, rows, ({ row }) => row.probability),
-      wireArray(int2, rows, ({ row }) => row.prediction),
-      wireArray(text, rows, ({ row }) => row.warnings && JSON.stringify(row.warnings)),
-      wireArray(text, rows, ({ entry }) => entry.caller),
-      wireArray(float4, rows, ({ entry }) => entry.inferenceUs),
-      wireArray(bytea, rows, ({ salt }) => salt),
-    ],
-  };
+export const INSERT_PREDICTIONS = { name: 'insert-predictions', text: INSERT_PREDICTIONS_SQL };
+const PARAMETERS = 24;
+
+/** @returns the message to run {@link INSERT_PREDICTIONS} with, as `BindMessage.finish` */
+export function bindPredictions(message: BindMessage, group: ChainGroup, { rows, salts }: ChainedRows): Buffer {
+  let inputsFrom = 1;
+  const slices = rows.map(({ row }) => ({ from: inputsFrom, to: (inputsFrom += row.inputs.length) - 1 }));
+  return message
+    .start(INSERT_PREDICTIONS.name, PARAMETERS)
+    .value(uuid, group.id)
+    .value(text, group.kind)
+    .value(uuid, group.writer)
+    .value(int8, group.sequence)
+    .value(bytea, group.previousHash)
+    .value(int4, group.rowCount)
+    .value(bytea, group.rowHashes)
+    .value(bytea, group.hmac)
+    .float4s(rows, ({ row }) => row.inputs)
+    .column(uuid, rows, ({ row }) => row.id)
+    .column(uuid, rows, ({ entry }) => entry.context.id)
+    .column(text, rows, ({ row }) => row.reference)
+    .column(text, rows, ({ entry }) => entry.requestId)
+    .column(text, rows, ({ entry }) => entry.traceId)
+    .column(uuid, rows, ({ entry }) => entry.batchId)
+    .column(int4, rows, ({ row }) => row.rowIndex)
+    .column(int4, slices, ({ from }) => from)
+    .column(int4, slices, ({ to }) => to)
+    .column(float4, rows, ({ row }) => row.probability)
+    .column(int2, rows, ({ row }) => row.prediction)
+    .column(text, rows, ({ row }) => row.warnings && JSON.stringify(row.warnings))
+    .column(text, rows, ({ entry }) => entry.caller)
+    .column(float4, rows, ({ entry }) => entry.inferenceUs)
+    .bytes(salts, SALT_BYTES)
+    .finish();
 }
 
 export const insertGroup = (group: ChainGroup): QueryConfig => ({

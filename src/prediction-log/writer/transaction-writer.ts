@@ -5,11 +5,10 @@ import { DomainError } from '../../common/errors/domain-error.js';
 import type { ChainHeads } from '../chain/chain-heads.js';
 import type { ChainGroup, ChainKind, ChainWriter } from '../chain/chain-writer.js';
 import type { LogEntry } from '../prediction-record.js';
-import { chainedRow } from './chained-row.js';
+import { type ChainedRows, chainRows, idsOf, type LogRow, logRows } from './chained-rows.js';
 import { isRefusal, type LogConnection } from './log-connection.js';
 import { logUnavailable, notRecorded } from './log-failures.js';
 import type { PredictionLogMetrics } from './prediction-log-metrics.js';
-import { insertPredictions } from './statements.js';
 
 /** Rows of a batch that go in one statement: hashing them holds the event loop for about a millisecond. */
 export const ROWS_PER_STATEMENT = 250;
@@ -18,10 +17,14 @@ const RETRY_MS = 100;
 /** A transaction whose writes are linked to a chain. */
 export interface ChainTransaction {
   query(statement: QueryConfig | string): Promise<QueryResult>;
-  /** Makes sure that a scoring context is there before rows name it. */
-  ensureContext: LogConnection['ensureContexts'];
-  /** The chain's next group, of these rows in the order of `group_index`. Writing it is up to the caller. */
-  link(kind: ChainKind, rows: readonly { id: string; hash: Uint8Array }[]): ChainGroup;
+  /**
+   * Writes predictions as the chain's next group.
+   *
+   * @returns the rows with their salts, and how many of them were not in the table yet
+   */
+  insert(rows: readonly LogRow[]): Promise<{ chained: ChainedRows; rowCount: number }>;
+  /** The chain's next group, of rows as `ChainWriter.link` takes them. Writing it is up to the caller. */
+  link(kind: ChainKind, ids: readonly string[], hashes: Uint8Array): ChainGroup;
 }
 
 /**
@@ -62,10 +65,9 @@ export class TransactionWriter {
     try {
       await this.write(async (transaction) => {
         const startedAt = performance.now();
-        await transaction.ensureContext([entry.context]);
-        for (let from = 0; from < entry.rows.length; from += ROWS_PER_STATEMENT) {
-          const rows = entry.rows.slice(from, from + ROWS_PER_STATEMENT).map((row) => chainedRow(entry, row));
-          await transaction.query(insertPredictions(transaction.link('prediction', rows), rows));
+        const rows = logRows(entry);
+        for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
+          await transaction.insert(rows.slice(from, from + ROWS_PER_STATEMENT));
         }
         await also(transaction);
         this.metrics.groupWritten(entry.rows.length, performance.now() - startedAt);
@@ -100,13 +102,20 @@ export class TransactionWriter {
     let newest: ChainGroup | undefined;
     let committing = false;
     try {
+      const link = (kind: ChainKind, ids: readonly string[], hashes: Uint8Array) =>
+        (newest = this.chain.link(kind, ids, hashes, newest));
       const result = await action({
-        query: (statement) => this.query(statement),
-        ensureContext: (contexts) => this.connection.ensureContexts(contexts),
-        link: (kind, rows) => (newest = this.chain.link(kind, rows, newest)),
+        link,
+        query: (statement) => this.progress(this.connection.query(statement)),
+        insert: async (rows) => {
+          await this.connection.ensureContexts(rows);
+          const chained = chainRows(rows);
+          const group = link('prediction', idsOf(rows), chained.hashes);
+          return { chained, rowCount: await this.progress(this.connection.insert(group, chained)) };
+        },
       });
       committing = true;
-      await this.query('COMMIT');
+      await this.progress(this.connection.query('COMMIT'));
       if (newest) this.chain.committed(newest);
       return result;
     } catch (error) {
@@ -123,7 +132,7 @@ export class TransactionWriter {
     for (;;) {
       if (stalled.aborted || this.closed) throw logUnavailable();
       try {
-        await this.query('BEGIN');
+        await this.progress(this.connection.query('BEGIN'));
         return;
       } catch (error) {
         this.metrics.failed('connection');
@@ -133,8 +142,8 @@ export class TransactionWriter {
     }
   }
 
-  private async query(statement: QueryConfig | string): Promise<QueryResult> {
-    const result = await this.connection.query(statement);
+  private async progress<T>(outcome: Promise<T>): Promise<T> {
+    const result = await outcome;
     this.lastProgressAt = performance.now();
     return result;
   }
@@ -155,7 +164,7 @@ export class TransactionWriter {
   }
 
   private async rollBack(): Promise<void> {
-    if (this.connection.isOpen) await this.query('ROLLBACK').catch(() => undefined);
+    if (this.connection.isOpen) await this.progress(this.connection.query('ROLLBACK')).catch(() => undefined);
   }
 
   /** Ends the wait, though not the transaction, once nothing has moved for as long as a commit may take. */
