@@ -11,7 +11,8 @@ export const BATCHES = [100, 10_000];
  * last answer came, and wrk does not say.
  */
 const BATCH_LOAD = { connections: 2, generator: 'autocannon' };
-const WARM_UP_SECONDS = 3;
+/** Until a just-in-time compiler has little left to do, which shares the server's core. */
+const WARM_UP_SECONDS = 10;
 const BATCH_WARM_UP_MS = 1000;
 /** A client's, as long as such rows are. */
 const SINGLE = rows(2).slice(1);
