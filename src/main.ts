@@ -2,15 +2,10 @@ import { Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { createLogger } from './config/create-logger.js';
 import type { Env } from './config/env.schema.js';
+import { Listeners } from './common/http/listeners.js';
 import { Shutdown } from './common/shutdown/shutdown.js';
 import { createApp } from './create-app.js';
 import { runtimeFacts } from './runtime-facts.js';
-
-/**
- * Connections that may wait to be accepted. Beyond it the system drops them, and their clients try again after 1, 3 and 7 s;
- * those that are accepted can be refused at once.
- */
-const BACKLOG = 4096;
 
 async function main(): Promise<void> {
   const app = await createApp(runtimeFacts());
@@ -24,7 +19,7 @@ async function main(): Promise<void> {
     });
   }
   const [port, host] = [config.get('PORT', { infer: true }), config.get('HOST', { infer: true })];
-  await app.listen({ port, host, backlog: BACKLOG });
+  await app.get(Listeners).open(app.getHttpServer(), (options) => app.listen(options), { port, host });
   const url = (await app.getUrl()).replace('[::1]', 'localhost').replace('127.0.0.1', 'localhost');
   new Logger('Service').log('Ready', { url, docs: `${url}/docs`, metrics: `${url}/metrics` });
 }

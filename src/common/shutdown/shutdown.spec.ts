@@ -2,6 +2,7 @@ import { type INestApplication, Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { fastify as createFastify, type FastifyInstance } from 'fastify';
 import { testConfig } from '../../../test/support/test-config.js';
+import { Listeners } from '../http/listeners.js';
 import { Shutdown } from './shutdown.js';
 
 describe('Shutdown', () => {
@@ -14,7 +15,7 @@ describe('Shutdown', () => {
   beforeEach(async () => {
     fastify = createFastify();
     fastify.get('/', () => 'ok');
-    shutdown = new Shutdown(testConfig());
+    shutdown = new Shutdown(testConfig(), new Listeners());
     shutdown.observe(fastify);
     await fastify.listen();
   });

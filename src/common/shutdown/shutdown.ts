@@ -5,6 +5,7 @@ import { type INestApplication, Injectable, Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { FastifyInstance } from 'fastify';
 import type { Env } from '../../config/env.schema.js';
+import { Listeners } from '../http/listeners.js';
 
 /** Ample for a request that had set out on a connection when the listener closed. */
 const LINGER_MS = 100;
@@ -18,7 +19,10 @@ export class Shutdown {
   private readonly logger = new Logger(Shutdown.name);
   private begun = false;
 
-  constructor(private readonly config: ConfigService<Env, true>) {}
+  constructor(
+    private readonly config: ConfigService<Env, true>,
+    private readonly listeners: Listeners,
+  ) {}
 
   get isBegun(): boolean {
     return this.begun;
@@ -46,7 +50,7 @@ export class Shutdown {
       server.closeAllConnections();
     }, graceMs);
     await delay(delayMs);
-    await drain(server);
+    await drain(server, this.listeners);
     clearTimeout(cut);
     await app.close();
     this.logger.log('Shut down');
@@ -58,10 +62,10 @@ export class Shutdown {
  * Takes no more connections and waits for those that there are. http.Server's own close would cut at once every
  * connection without a request, and so those whose request is still on its way.
  */
-async function drain(server: FastifyInstance['server']): Promise<void> {
+async function drain(server: FastifyInstance['server'], others: Listeners): Promise<void> {
   const closed = once(server, 'close');
   NetServer.prototype.close.call(server);
   const sweep = setInterval(() => server.closeIdleConnections(), LINGER_MS);
-  await closed;
+  await Promise.all([closed, others.close()]);
   clearInterval(sweep);
 }
