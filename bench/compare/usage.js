@@ -7,6 +7,7 @@ import { cpuSeconds, endedChildrenSeconds, TICKS_PER_SECOND } from '../support/p
  * @typedef {object} Usage in seconds of CPU time
  * @property {number} server
  * @property {number} database
+ * @property {number} loadShare of the load's core, taken by the load
  * @property {number} strangersShare of the time, on the core where they were busier: neither server nor load nor PostgreSQL
  */
 
@@ -24,7 +25,8 @@ export async function usageDuring(who, work) {
   const onServerCore = used.serverCore - used.server;
   const onLoadCore = used.loadCore - used.load - used.database;
   const strangersShare = Math.max(0, onServerCore, onLoadCore) / used.clock;
-  return [result, { server: used.server, database: used.database, strangersShare }];
+  const loadShare = used.load / used.clock;
+  return [result, { server: used.server, database: used.database, loadShare, strangersShare }];
 }
 
 const snapshot = ({ serverPid, serverCore, databasePid, loadCore }) => ({
