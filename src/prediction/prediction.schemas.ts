@@ -77,4 +77,5 @@ export const predictBatchResponseSchema = z
 
 export type PredictRequest = z.output<typeof predictRequestSchema>;
 export type PredictResponse = z.output<typeof predictResponseSchema>;
+export type PredictBatchRequest = z.output<typeof predictBatchRequestSchema>;
 export type PredictBatchResponse = z.output<typeof predictBatchResponseSchema>;

@@ -9,7 +9,7 @@ const echo = servedModel({ runner: new FakeModelRunner(2, ([first]) => first!) }
 
 const bodyOf = (rows: unknown[]) => Buffer.from(JSON.stringify({ data: rows.map((features) => ({ features })) }));
 
-const answer = (rows: unknown[]) => answerBatch(bodyOf(rows), echo, echo.runner);
+const answer = (rows: unknown[], records = false) => answerBatch(bodyOf(rows), echo, echo.runner, records);
 
 describe('answerBatch', () => {
   it('decides row by row, in order: at the threshold is a default', async () => {
@@ -26,6 +26,22 @@ describe('answerBatch', () => {
       [0.75, 1],
     ]);
     expect({ threshold, model }).toEqual({ threshold: 0.5, model: echo.ref });
+  });
+
+  it('hands the rows over where they are recorded, and only there', async () => {
+    const rows = [
+      [0.25, 1],
+      [0.5, 2],
+    ];
+    const { body, rows: recorded } = await answer(rows, true);
+    const { predictions } = JSON.parse(Buffer.from(body).toString()) as PredictBatchResponse;
+    expect(recorded).toEqual({
+      inputs: Float32Array.of(0.25, 1, 0.5, 2),
+      ids: predictions.map(({ id }) => id),
+      references: undefined,
+      warnings: new Map(),
+    });
+    expect((await answer(rows)).rows).toBeUndefined();
   });
 
   it('answers no row when one is bad, and names that one', async () => {

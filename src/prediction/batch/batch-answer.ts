@@ -4,17 +4,24 @@ import { invalidRequest } from '../../common/errors/schema-issues.js';
 import type { ModelRun, ModelRunner } from '../../model-registry/runner/model-runner.js';
 import type { ScoringSpec } from '../../model-registry/served-model.js';
 import { FeatureEncoder, type FeatureWarning } from '../feature-encoder.js';
-import { predictBatchRequestSchema, type PredictBatchResponse } from '../prediction.schemas.js';
+import {
+  type PredictBatchRequest,
+  predictBatchRequestSchema,
+  type PredictBatchResponse,
+} from '../prediction.schemas.js';
 
-/**
- * A batch's reply, ready to send, with what the metrics and the log need to know of it: columns, since a thread hands them over
- * in a fraction of the time that an object for each row takes.
- */
+/** A batch's reply, ready to send, with what the metrics and the log need to know of it. */
 export interface BatchAnswer {
   /** UTF-8 JSON of a PredictBatchResponse. */
   body: Uint8Array;
   /** Its probabilities are in the order of the request. */
   run: ModelRun;
+  /** For the log; undefined where nothing is recorded. */
+  rows: BatchRows | undefined;
+}
+
+/** Columns, since a thread hands them over in a fraction of the time that an object for each row takes. */
+export interface BatchRows {
   /** `[n, d]`, the values that were scored. */
   inputs: Float32Array;
   /** Of each row. */
@@ -29,16 +36,22 @@ export interface BatchAnswer {
  * The whole way from a batch's bytes to its reply's bytes; all rows or none. It needs nothing but its arguments, so
  * the same code runs on the main thread and in a worker.
  *
+ * @param records whether the rows are wanted: another thread's garbage collector pays for each that is handed over
  * @throws DomainError INVALID_JSON, INVALID_REQUEST or FEATURES_MISMATCH (the first bad row is named)
  */
-export async function answerBatch(body: Uint8Array, spec: ScoringSpec, runner: ModelRunner): Promise<BatchAnswer> {
+export async function answerBatch(
+  body: Uint8Array,
+  spec: ScoringSpec,
+  runner: ModelRunner,
+  records: boolean,
+): Promise<BatchAnswer> {
   const request = predictBatchRequestSchema.safeParse(parseJson(body));
   if (!request.success) throw invalidRequest(request.error.issues);
   const { data } = request.data;
 
   const encoder = new FeatureEncoder(spec.inputs);
   const inputs = new Float32Array(data.length * encoder.width);
-  const warnings: BatchAnswer['warnings'] = new Map();
+  const warnings: BatchRows['warnings'] = new Map();
   for (let i = 0; i < data.length; i++) {
     const found = encoder.encode(data[i]!.features, `data.${i}.features`, inputs, i * encoder.width);
     if (found) warnings.set(i, found);
@@ -52,10 +65,16 @@ export async function answerBatch(body: Uint8Array, spec: ScoringSpec, runner: M
     threshold: spec.threshold,
     model: spec.ref,
   };
-  const references = data.some(({ reference }) => reference !== undefined)
-    ? data.map(({ reference }) => reference ?? null)
-    : undefined;
-  return { body: Buffer.from(JSON.stringify(response)), run, inputs, ids, references, warnings };
+  return {
+    body: Buffer.from(JSON.stringify(response)),
+    run,
+    rows: records ? { inputs, ids, references: referencesOf(data), warnings } : undefined,
+  };
+}
+
+function referencesOf(data: PredictBatchRequest['data']): BatchRows['references'] {
+  const hasAny = data.some(({ reference }) => reference !== undefined);
+  return hasAny ? data.map(({ reference }) => reference ?? null) : undefined;
 }
 
 function answerOf(id: string, probability: number, threshold: number, warnings: FeatureWarning[] | undefined) {

@@ -11,6 +11,8 @@ export interface BatchTask {
   body: Uint8Array;
   spec: ScoringSpec;
   onnx: Uint8Array<SharedArrayBuffer>;
+  /** See {@link answerBatch}. */
+  records: boolean;
 }
 
 export type BatchOutcome =
@@ -44,12 +46,13 @@ export class BatchPool implements OnApplicationShutdown {
   /**
    * Answers a batch in a worker thread.
    *
+   * @param records whether the answer's rows are wanted
    * @param body the request's bytes; copied to the worker, because buffers of the HTTP parser cannot be moved
    * @throws DomainError as {@link answerBatch}
    */
-  async answer(body: Uint8Array, model: ServedModel): Promise<BatchAnswer> {
+  async answer(body: Uint8Array, model: ServedModel, records: boolean): Promise<BatchAnswer> {
     const { ref, inputs, threshold, onnx } = model;
-    const { answer, failure } = await this.pool.run({ body, spec: { ref, inputs, threshold }, onnx });
+    const { answer, failure } = await this.pool.run({ body, spec: { ref, inputs, threshold }, onnx, records });
     if (answer) return answer;
     throw new DomainError(failure.code, {
       detail: failure.detail,

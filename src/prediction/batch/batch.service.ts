@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ActiveModel } from '../../model-registry/active-model.js';
 import { newId } from '../../common/ids/new-id.js';
+import type { ModelRun } from '../../model-registry/runner/model-runner.js';
 import type { ServedModel } from '../../model-registry/served-model.js';
 import { PredictionLog } from '../../prediction-log/prediction-log.js';
 import type { PredictionRow } from '../../prediction-log/prediction-record.js';
@@ -8,7 +9,7 @@ import type { IdempotencyClaim } from '../../prediction-log/idempotency/idempote
 import type { Origin } from '../../prediction-log/request-origin.js';
 import { scoringContext } from '../../prediction-log/scoring-context.js';
 import { PredictionMetrics } from '../prediction-metrics.js';
-import { answerBatch, type BatchAnswer } from './batch-answer.js';
+import { answerBatch, type BatchAnswer, type BatchRows } from './batch-answer.js';
 import { BatchPool } from './batch-pool.js';
 import { isLarge } from './batch-size.js';
 
@@ -30,15 +31,16 @@ export class BatchService {
   async predict(body: Uint8Array, origin: Origin, claim?: IdempotencyClaim): Promise<Uint8Array> {
     const model = this.activeModel.current();
     const answer = isLarge(body.byteLength)
-      ? await this.pool.answer(body, model)
-      : await answerBatch(body, model, model.runner);
+      ? await this.pool.answer(body, model, this.log.enabled)
+      : await answerBatch(body, model, model.runner, this.log.enabled);
     this.metrics.scored(model, answer.run);
-    if (this.log.enabled) await this.record(answer, model, origin, claim);
+    if (answer.rows) await this.record(answer, answer.rows, model, origin, claim);
     return answer.body;
   }
 
   private async record(
-    answer: BatchAnswer,
+    { run, body }: BatchAnswer,
+    rows: BatchRows,
     model: ServedModel,
     origin: Origin,
     claim: IdempotencyClaim | undefined,
@@ -47,15 +49,16 @@ export class BatchService {
       ...origin,
       context: scoringContext(model),
       batchId: newId(),
-      inferenceUs: Math.fround(1000 * answer.run.durationMs),
-      rows: recordsOf(answer, model),
-      ...(claim && { idempotency: { ...claim, response: answer.body } }),
+      inferenceUs: Math.fround(1000 * run.durationMs),
+      rows: recordsOf(rows, run, model),
+      ...(claim && { idempotency: { ...claim, response: body } }),
     });
   }
 }
 
 function recordsOf(
-  { ids, references, warnings, inputs, run: { probabilities } }: BatchAnswer,
+  { ids, references, warnings, inputs }: BatchRows,
+  { probabilities }: ModelRun,
   { threshold }: ServedModel,
 ): PredictionRow[] {
   const width = inputs.length / ids.length;

@@ -7,7 +7,7 @@ import answer from './batch.worker.js';
 async function taskFor(model: string, body: string): Promise<BatchTask> {
   const { ref, inputs, threshold, onnx, runner } = await loadFixture(model);
   await runner.dispose();
-  return { body: Buffer.from(body), spec: { ref, inputs, threshold }, onnx };
+  return { body: Buffer.from(body), spec: { ref, inputs, threshold }, onnx, records: false };
 }
 
 const bodyOf = (rows: unknown[]) => JSON.stringify({ data: rows.map((features) => ({ features })) });

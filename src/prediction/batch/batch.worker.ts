@@ -9,9 +9,9 @@ const runners = new OnnxModelRunnerFactory();
 let held: { digest: string; runner: ModelRunner } | undefined;
 
 /** Answers one batch. A failure that the service knows about is returned, since thrown errors lose their class. */
-export default async function answer({ body, spec, onnx }: BatchTask): Promise<BatchOutcome> {
+export default async function answer({ body, spec, onnx, records }: BatchTask): Promise<BatchOutcome> {
   try {
-    return { answer: await answerBatch(body, spec, await runnerOf(spec, onnx)) };
+    return { answer: await answerBatch(body, spec, await runnerOf(spec, onnx), records) };
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     return { failure: { code: error.code, detail: error.message, errors: error.errors } };
