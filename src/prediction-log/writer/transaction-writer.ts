@@ -106,7 +106,7 @@ export class TransactionWriter {
         (newest = this.chain.link(kind, ids, hashes, newest));
       const result = await action({
         link,
-        query: (statement) => this.progress(this.connection.query(statement)),
+        query: (statement) => this.query(statement),
         insert: async (rows) => {
           await this.connection.ensureContexts(rows);
           const chained = chainRows(rows);
@@ -115,7 +115,7 @@ export class TransactionWriter {
         },
       });
       committing = true;
-      await this.progress(this.connection.query('COMMIT'));
+      await this.query('COMMIT');
       if (newest) this.chain.committed(newest);
       return result;
     } catch (error) {
@@ -132,7 +132,7 @@ export class TransactionWriter {
     for (;;) {
       if (stalled.aborted || this.closed) throw logUnavailable();
       try {
-        await this.progress(this.connection.query('BEGIN'));
+        await this.query('BEGIN');
         return;
       } catch (error) {
         this.metrics.failed('connection');
@@ -140,6 +140,10 @@ export class TransactionWriter {
         await delay(RETRY_MS, undefined, { signal: stalled }).catch(() => undefined);
       }
     }
+  }
+
+  private query(statement: QueryConfig | string): Promise<QueryResult> {
+    return this.progress(this.connection.query(statement));
   }
 
   private async progress<T>(outcome: Promise<T>): Promise<T> {
@@ -164,7 +168,7 @@ export class TransactionWriter {
   }
 
   private async rollBack(): Promise<void> {
-    if (this.connection.isOpen) await this.progress(this.connection.query('ROLLBACK')).catch(() => undefined);
+    if (this.connection.isOpen) await this.query('ROLLBACK').catch(() => undefined);
   }
 
   /** Ends the wait, though not the transaction, once nothing has moved for as long as a commit may take. */
