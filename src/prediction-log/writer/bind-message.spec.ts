@@ -104,7 +104,10 @@ describe('PreparedInsert', () => {
     const { rows } = await other.query('SELECT pg_backend_pid() AS pid');
     const bound = message.start('wait', 1).value(int4, 60).finish();
     const { done } = other.query(new PreparedInsert({ name: 'wait', text: 'SELECT pg_sleep($1::int)' }, bound));
-    await client.query('SELECT pg_terminate_backend($1)', [rows[0].pid]);
-    await expect(done).rejects.toThrow('terminating connection');
+    // Awaited together: it may fail before the order to end it is answered.
+    await Promise.all([
+      expect(done).rejects.toThrow('terminating connection'),
+      client.query('SELECT pg_terminate_backend($1)', [rows[0].pid]),
+    ]);
   });
 });
