@@ -104,7 +104,7 @@ export class PredictionController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Uint8Array> {
     // Fastify parses nothing where there is neither a body nor a content type.
-    const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
+    const body = (request.body as Buffer<ArrayBuffer> | undefined) ?? Buffer.alloc(0);
     void reply.type(JSON_TYPE);
     return this.idempotency.run(request, reply, (claim) => this.batches.predict(body, this.origin.of(request), claim));
   }

@@ -1,19 +1,15 @@
-import { newIds } from '../../common/ids/new-id.js';
 import { parseJson } from '../../common/http/json-body.js';
 import { invalidRequest } from '../../common/errors/schema-issues.js';
 import type { ModelRun, ModelRunner } from '../../model-registry/runner/model-runner.js';
 import type { ScoringSpec } from '../../model-registry/served-model.js';
 import { FeatureEncoder, type FeatureWarning } from '../feature-encoder.js';
-import {
-  type PredictBatchRequest,
-  predictBatchRequestSchema,
-  type PredictBatchResponse,
-} from '../prediction.schemas.js';
+import { type PredictBatchRequest, predictBatchRequestSchema } from '../prediction.schemas.js';
+import { batchReply } from './batch-reply.js';
 
 /** A batch's reply, ready to send, with what the metrics and the log need to know of it. */
 export interface BatchAnswer {
   /** UTF-8 JSON of a PredictBatchResponse. */
-  body: Uint8Array;
+  body: Buffer<ArrayBuffer>;
   /** Its probabilities are in the order of the request. */
   run: ModelRun;
   /** For the log; undefined where nothing is recorded. */
@@ -23,7 +19,7 @@ export interface BatchAnswer {
 /** Columns, since a thread hands them over in a fraction of the time that an object for each row takes. */
 export interface BatchRows {
   /** `[n, d]`, the values that were scored. */
-  inputs: Float32Array;
+  inputs: Float32Array<ArrayBuffer>;
   /** Of each row. */
   ids: string[];
   /** Of each row; undefined when none has one. */
@@ -59,25 +55,15 @@ export async function answerBatch(
 
   const run = await runner.score(inputs, data.length);
 
-  const ids = newIds(data.length);
-  const response: PredictBatchResponse = {
-    predictions: ids.map((id, i) => answerOf(id, run.probabilities[i]!, spec.threshold, warnings.get(i))),
-    threshold: spec.threshold,
-    model: spec.ref,
-  };
+  const { body: reply, ids } = batchReply(run.probabilities, spec, warnings);
   return {
-    body: Buffer.from(JSON.stringify(response)),
+    body: reply,
     run,
-    rows: records ? { inputs, ids, references: referencesOf(data), warnings } : undefined,
+    rows: records ? { inputs, ids: ids(), references: referencesOf(data), warnings } : undefined,
   };
 }
 
 function referencesOf(data: PredictBatchRequest['data']): BatchRows['references'] {
   const hasAny = data.some(({ reference }) => reference !== undefined);
   return hasAny ? data.map(({ reference }) => reference ?? null) : undefined;
-}
-
-function answerOf(id: string, probability: number, threshold: number, warnings: FeatureWarning[] | undefined) {
-  const answer = { id, prediction: probability >= threshold ? (1 as const) : (0 as const), probability };
-  return warnings ? { ...answer, warnings } : answer;
 }

@@ -46,13 +46,14 @@ export class BatchPool implements OnApplicationShutdown {
   /**
    * Answers a batch in a worker thread.
    *
+   * @param body the request's bytes; moved to the worker, so they are gone afterwards
    * @param records whether the answer's rows are wanted
-   * @param body the request's bytes; copied to the worker, because buffers of the HTTP parser cannot be moved
    * @throws DomainError as {@link answerBatch}
    */
-  async answer(body: Uint8Array, model: ServedModel, records: boolean): Promise<BatchAnswer> {
+  async answer(body: Buffer<ArrayBuffer>, model: ServedModel, records: boolean): Promise<BatchAnswer> {
     const { ref, inputs, threshold, onnx } = model;
-    const { answer, failure } = await this.pool.run({ body, spec: { ref, inputs, threshold }, onnx, records });
+    const task = { body, spec: { ref, inputs, threshold }, onnx, records };
+    const { answer, failure } = await this.pool.run(task, { transferList: isAlone(body) ? [body.buffer] : [] });
     if (answer) return answer;
     throw new DomainError(failure.code, {
       detail: failure.detail,
@@ -64,3 +65,6 @@ export class BatchPool implements OnApplicationShutdown {
     await this.pool.destroy();
   }
 }
+
+/** Whether nobody else has bytes in the same memory, as is so for small buffers. */
+const isAlone = ({ byteLength, buffer }: Buffer): boolean => byteLength === buffer.byteLength;

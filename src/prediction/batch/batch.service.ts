@@ -24,11 +24,11 @@ export class BatchService {
   ) {}
 
   /**
-   * @param body the request's bytes
+   * @param body the request's bytes; they may be gone afterwards
    * @returns the reply's bytes, a PredictBatchResponse as JSON
    * @throws DomainError MODEL_NOT_READY, and as {@link answerBatch} and {@link PredictionLog.record}
    */
-  async predict(body: Uint8Array, origin: Origin, claim?: IdempotencyClaim): Promise<Uint8Array> {
+  async predict(body: Buffer<ArrayBuffer>, origin: Origin, claim?: IdempotencyClaim): Promise<Uint8Array> {
     const model = this.activeModel.current();
     const answer = isLarge(body.byteLength)
       ? await this.pool.answer(body, model, this.log.enabled)

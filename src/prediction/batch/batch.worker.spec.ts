@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { expectedOf } from '../../../test/support/fixture-models.js';
 import { loadFixture } from '../../../test/support/load-fixture.js';
 import type { BatchTask } from './batch-pool.js';
-import answer from './batch.worker.js';
+import { answer } from './batch.worker.js';
 
 async function taskFor(model: string, body: string): Promise<BatchTask> {
   const { ref, inputs, threshold, onnx, runner } = await loadFixture(model);

@@ -1,3 +1,4 @@
+import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { DomainError } from '../../common/errors/domain-error.js';
 import type { ModelRunner } from '../../model-registry/runner/model-runner.js';
 import { OnnxModelRunnerFactory } from '../../model-registry/runner/onnx-model-runner.js';
@@ -8,8 +9,19 @@ import type { BatchOutcome, BatchTask } from './batch-pool.js';
 const runners = new OnnxModelRunnerFactory();
 let held: { digest: string; runner: ModelRunner } | undefined;
 
+/** What the pool calls: an answer's bytes are moved to the other thread, not copied. */
+export default async function answerAndMove(task: BatchTask): Promise<ReturnType<typeof move> | BatchOutcome> {
+  const outcome = await answer(task);
+  if (outcome.failure) return outcome;
+  const { body, rows } = outcome.answer;
+  return move({
+    [valueSymbol]: outcome,
+    [transferableSymbol]: rows ? [body.buffer, rows.inputs.buffer] : [body.buffer],
+  });
+}
+
 /** Answers one batch. A failure that the service knows about is returned, since thrown errors lose their class. */
-export default async function answer({ body, spec, onnx, records }: BatchTask): Promise<BatchOutcome> {
+export async function answer({ body, spec, onnx, records }: BatchTask): Promise<BatchOutcome> {
   try {
     return { answer: await answerBatch(body, spec, await runnerOf(spec, onnx), records) };
   } catch (error) {
