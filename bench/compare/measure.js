@@ -13,7 +13,7 @@ export const BATCHES = [100, 10_000];
 const BATCH_LOAD = { connections: 2, generator: 'autocannon' };
 /** Until a just-in-time compiler has little left to do, which shares the server's core. */
 const WARM_UP_SECONDS = 20;
-const BATCH_WARM_UP_MS = 1000;
+const BATCH_WARM_UP_MS = 5000;
 /** A client's, as long as such rows are. */
 const SINGLE = rows(2).slice(1);
 
