@@ -5,8 +5,6 @@
 const OPEN_TO_LATE = 1 / 16;
 /** A hiccup, such as a garbage collection, is over sooner and no reason to refuse anybody. */
 const SUSTAINED_MS = 25;
-/** An overload that pauses is not over: what comes next is most likely more of it, and must not build the long queue anew. */
-const CALM_MS = 500;
 /** Under overload, the part of the limit up to which requests may wait: as many are answered from a short queue as from a long one. */
 const UNDER_OVERLOAD = 1 / 4;
 
@@ -49,7 +47,7 @@ export class Overload {
       return true;
     }
     this.lateSince = Infinity;
-    if (nowMs - this.lastLateAt >= CALM_MS) this.isOverloaded = false;
+    if (nowMs - this.lastLateAt >= SUSTAINED_MS) this.isOverloaded = false;
     return false;
   }
 }
