@@ -5,13 +5,13 @@ COPY package.json package-lock.json .npmrc ./
 
 FROM base AS build
 # The compiler is pure JavaScript: neither install scripts nor binaries for this platform are needed to build.
-RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --omit=optional
+RUN --mount=type=cache,target=/var/cache/npm npm ci --cache /var/cache/npm --ignore-scripts --omit=optional
 COPY nest-cli.json tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build && rm dist/.tsbuildinfo
 
 FROM base AS dependencies
-RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --omit=dev
+RUN --mount=type=cache,target=/var/cache/npm npm ci --cache /var/cache/npm --ignore-scripts --omit=dev
 # onnxruntime-node carries the libraries of every platform, and one is used. Types, source maps and the compiler, which npm
 # installs as a peer of @nestjs/swagger, have no use at run time.
 RUN find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 -type d \
