@@ -56,7 +56,7 @@ describe('envSchema', () => {
       MODEL_REQUIRE_DIGEST: false,
       TRUST_PROXY: 'false',
       MAX_REQUESTS_IN_FLIGHT: 256,
-      MAX_EVENT_LOOP_DELAY_MS: 20,
+      MAX_EVENT_LOOP_DELAY_MS: 15,
       BATCH_WORKERS: 1,
       BATCH_MAX_PENDING: 8,
       BOOM_ENABLED: true,

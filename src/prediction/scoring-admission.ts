@@ -8,15 +8,18 @@ import { ERROR_CODES } from '../common/errors/error-codes.js';
 import { PROBLEM_MEDIA_TYPE, toProblem } from '../common/errors/problem.js';
 import { requestId } from '../common/http/request-context.js';
 import { startAtZero } from '../common/metrics/start-at-zero.js';
-import { EventLoopDelay } from '../common/overload/event-loop-delay.js';
+import { EventLoop } from '../common/overload/event-loop.js';
 import { Overload, SHED_REASONS, type ShedReason } from '../common/overload/overload.js';
 import { Shutdown } from '../common/shutdown/shutdown.js';
 import type { Env } from '../config/env.schema.js';
 import { HttpMetrics } from '../metrics/http-metrics.js';
+import { LARGE_BATCH_BYTES } from './batch/batch-size.js';
 
 const RETRY_AFTER_SECONDS = 1;
 /** A line for each would make an overload worse. */
 const TELL_EVERY_MS = 1000;
+/** Of a body, what costs the event loop as much as a request by itself: a batch of 64 rows is as much work as nine single ones. */
+const BYTES_AS_A_REQUEST = 400;
 const SCORING_ROUTES: ReadonlySet<string | undefined> = new Set(['/predict', '/predict/batch']);
 
 const overloaded = new DomainError('OVERLOADED', {
@@ -31,7 +34,7 @@ const overloaded = new DomainError('OVERLOADED', {
 @Injectable()
 export class ScoringAdmission {
   private readonly logger = new Logger(ScoringAdmission.name);
-  private readonly delay = new EventLoopDelay();
+  private readonly eventLoop = new EventLoop();
   private readonly overload: Overload;
   private inFlight = 0;
   private untold = 0;
@@ -61,7 +64,7 @@ export class ScoringAdmission {
   }
 
   private admits(request: IncomingMessage, response: ServerResponse): boolean {
-    const reason = this.overload.refuses(this.inFlight, this.delay.measure(), performance.now());
+    const reason = this.overload.refuses(this.inFlight, weightOf(request), this.eventLoop.look());
     if (reason) {
       this.refuse(request, response, reason);
       return false;
@@ -99,4 +102,10 @@ export class ScoringAdmission {
       this.untold = 0;
     }, TELL_EVERY_MS).unref();
   }
+}
+
+/** In single rows, about. What a large batch costs beyond, it costs a worker thread. */
+function weightOf({ headers }: IncomingMessage): number {
+  const bytes = Math.min(Number(headers['content-length'] ?? 0), LARGE_BATCH_BYTES);
+  return 1 + bytes / BYTES_AS_A_REQUEST;
 }

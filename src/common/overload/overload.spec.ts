@@ -1,66 +1,85 @@
 import { describe, expect, it } from '@jest/globals';
 import { Overload } from './overload.js';
 
-const LATE_MS = 21;
-const IN_TIME_MS = 20;
-/** The limits under overload are a quarter. */
-const LATE_UNDER_OVERLOAD_MS = 6;
-const IN_TIME_UNDER_OVERLOAD_MS = 5;
+const MAX_IN_FLIGHT = 63;
+const MAX_DELAY_MS = 20;
+const LATE_MS = MAX_DELAY_MS + 1;
+/** Under overload a turn takes what fills a third of the places. */
+const TAKEN_A_TURN = 21;
+const CROWD = 100;
 
-/** Beyond what is taken whatever it has waited. */
-const CROWD = 4;
+/** An Overload and the event loop that it looks at. */
+class Driven {
+  private readonly overload = new Overload(MAX_IN_FLIGHT, MAX_DELAY_MS);
+  private turn = 0;
 
-const overload = () => new Overload(64, 20);
+  arrive(nowMs: number, { delayMs = 0, inFlight = 0, weight = 1 } = {}) {
+    return this.overload.refuses(inFlight, weight, { nowMs, delayMs, turn: this.turn });
+  }
 
-/** An Overload that has seen nothing in time for so long that it refuses. */
-function overloaded(): Overload {
-  const seen = overload();
-  seen.refuses(CROWD, LATE_MS, 0);
-  seen.refuses(CROWD, LATE_MS, 25);
-  return seen;
+  /** How many are taken of those that the next turn brings. */
+  takenOf(count: number, nowMs: number, weight = 1): number {
+    this.turn++;
+    const reasons = Array.from({ length: count }, () => this.arrive(nowMs, { weight }));
+    return reasons.filter((reason) => !reason).length;
+  }
+}
+
+function overloadedAt25Ms(): Driven {
+  const driven = new Driven();
+  driven.arrive(0, { delayMs: LATE_MS });
+  driven.arrive(25, { delayMs: LATE_MS });
+  return driven;
 }
 
 describe('Overload', () => {
   it('refuses what would be one too many in flight', () => {
-    expect(overload().refuses(63, 0, 0)).toBeUndefined();
-    expect(overload().refuses(64, 0, 0)).toBe('in_flight');
+    const driven = new Driven();
+    expect(driven.arrive(0, { inFlight: MAX_IN_FLIGHT - 1 })).toBeUndefined();
+    expect(driven.arrive(0, { inFlight: MAX_IN_FLIGHT })).toBe('in_flight');
   });
 
-  it('takes what a hiccup has delayed, however long it was', () => {
-    const hiccup = overload();
-    hiccup.refuses(CROWD, IN_TIME_MS, 0);
-    expect(hiccup.refuses(CROWD, LATE_MS, 1000)).toBeUndefined();
-    expect(hiccup.refuses(CROWD, LATE_MS, 1024)).toBeUndefined();
-    expect(hiccup.refuses(CROWD, IN_TIME_MS, 1025)).toBeUndefined();
-    expect(hiccup.refuses(CROWD, LATE_MS, 1026)).toBeUndefined();
+  it('takes what a hiccup has delayed, however long it was and however much it is', () => {
+    const driven = new Driven();
+    driven.arrive(0, { delayMs: MAX_DELAY_MS, weight: CROWD });
+    for (const nowMs of [1000, 1012, 1024]) expect(driven.arrive(nowMs, { delayMs: 500 })).toBeUndefined();
+    driven.arrive(1025, { delayMs: MAX_DELAY_MS });
+    expect(driven.arrive(1026, { delayMs: LATE_MS })).toBeUndefined();
   });
 
-  it('refuses what is late once all have been late for 25 ms', () => {
-    const queueing = overload();
-    queueing.refuses(CROWD, IN_TIME_MS, 0);
-    expect(queueing.refuses(CROWD, LATE_MS, 10)).toBeUndefined();
-    expect(queueing.refuses(CROWD, LATE_MS, 34)).toBeUndefined();
-    expect(queueing.refuses(CROWD, LATE_MS, 35)).toBe('event_loop_delay');
+  it('refuses once all have been late for 25 ms', () => {
+    const driven = new Driven();
+    driven.arrive(0, { weight: CROWD });
+    expect(driven.arrive(10, { delayMs: LATE_MS })).toBeUndefined();
+    expect(driven.arrive(34, { delayMs: LATE_MS })).toBeUndefined();
+    expect(driven.arrive(35, { delayMs: LATE_MS })).toBe('event_loop_delay');
+  });
+});
+
+describe('Overload, from then on', () => {
+  it('takes in each turn what fills a third of the places, late or not: refusing only would help nobody', () => {
+    const driven = overloadedAt25Ms();
+    expect(driven.takenOf(CROWD, 30)).toBe(TAKEN_A_TURN);
+    expect(driven.takenOf(CROWD, 40)).toBe(TAKEN_A_TURN);
   });
 
-  it('takes what has waited for less than a quarter of the limit under overload', () => {
-    expect(overloaded().refuses(CROWD, IN_TIME_UNDER_OVERLOAD_MS, 30)).toBeUndefined();
-    expect(overloaded().refuses(CROWD, LATE_UNDER_OVERLOAD_MS, 30)).toBe('event_loop_delay');
+  it('takes fewer of what costs more, and one at least', () => {
+    expect(overloadedAt25Ms().takenOf(CROWD, 30, 3)).toBe(TAKEN_A_TURN / 3);
+    expect(overloadedAt25Ms().takenOf(CROWD, 30, 1000)).toBe(1);
   });
 
-  it('takes what is late while little is in flight: refusing it would help nobody', () => {
-    expect(overloaded().refuses(CROWD - 1, LATE_MS, 30)).toBeUndefined();
+  it('is over once nobody was refused for a second', () => {
+    const driven = overloadedAt25Ms();
+    driven.takenOf(CROWD, 30);
+    expect(driven.takenOf(CROWD, 1029)).toBe(TAKEN_A_TURN);
+    expect(driven.takenOf(CROWD, 2029)).toBe(CROWD);
   });
 
-  it('goes on refusing what is late while there is any', () => {
-    const seen = overloaded();
-    seen.refuses(CROWD, IN_TIME_UNDER_OVERLOAD_MS, 49);
-    expect(seen.refuses(CROWD, LATE_UNDER_OVERLOAD_MS, 50)).toBe('event_loop_delay');
-  });
-
-  it('is over once nothing has been late for 25 ms', () => {
-    const seen = overloaded();
-    seen.refuses(CROWD, IN_TIME_UNDER_OVERLOAD_MS, 50);
-    expect(seen.refuses(CROWD, IN_TIME_MS, 55)).toBeUndefined();
+  it('must be seen again after ten seconds: refused clients that come back at once would keep it up', () => {
+    const driven = overloadedAt25Ms();
+    for (let nowMs = 26; nowMs < 10_025; nowMs += 10) expect(driven.takenOf(CROWD, nowMs)).toBe(TAKEN_A_TURN);
+    expect(driven.takenOf(CROWD, 10_025)).toBe(CROWD);
+    expect(driven.arrive(10_030, { delayMs: LATE_MS })).toBeUndefined();
+    expect(driven.arrive(10_055, { delayMs: LATE_MS })).toBe('event_loop_delay');
   });
 });

@@ -1,26 +1,34 @@
-/**
- * The part of the places that stays open to late requests: with less in flight, refusing would only leave the service idle,
- * as when other processes keep it from its core, or when refusing alone takes all its time.
- */
-const OPEN_TO_LATE = 1 / 16;
+import type { LoopState } from './event-loop.js';
+
 /** A hiccup, such as a garbage collection, is over sooner and no reason to refuse anybody. */
 const SUSTAINED_MS = 25;
-/** Under overload, the part of the limit up to which requests may wait: as many are answered from a short queue as from a long one. */
-const UNDER_OVERLOAD = 1 / 4;
+/** Under overload, the part of the places that a turn fills: as many are answered from a short queue as from a long one. */
+const TURN_SHARE = 1 / 3;
+/** Clients that were refused are to come back within a second: an overload that has refused nobody for as long is over. */
+const CALM_MS = 1000;
+/**
+ * How long an overload lasts before it must be seen again: clients that come back at once keep one up that is none, since
+ * refused they ask more often than answered.
+ */
+const LONGEST_MS = 10_000;
 
 export const SHED_REASONS = ['in_flight', 'event_loop_delay'] as const;
 export type ShedReason = (typeof SHED_REASONS)[number];
 
 /**
- * Says what to refuse. More requests in flight than the limit are always too many. A delay of the event loop is overload
- * only once nothing has been in time for a while; from then on what waited for a quarter of the limit is refused, until
- * nothing does any more. The idea is CoDel's (RFC 8289): judge by how long things stand in the queue, not by how many.
+ * Says what to refuse. More requests in flight than there are places are always too many. A delay of the event loop is
+ * overload only once nothing has been in time for a while: the idea is CoDel's (RFC 8289), to judge by how long things stand
+ * in the queue and not by how many. From then on each turn of the event loop takes on a part of what there are places for
+ * and refuses the rest. So it never does nothing but refuse, however much arrives and whatever keeps it from its core.
  */
 export class Overload {
   private isOverloaded = false;
+  private beganAt = 0;
+  private lastRefusedAt = 0;
   /** Of those that came late, the first since one came in time. */
   private lateSince = Infinity;
-  private lastLateAt = -Infinity;
+  private turn = -1;
+  private takenInTurn = 0;
 
   constructor(
     private readonly maxInFlight: number,
@@ -28,26 +36,38 @@ export class Overload {
   ) {}
 
   /**
-   * @param delayMs how long the request has waited for the event loop
-   * @param nowMs on any clock that only goes forward
+   * @param weight what the request costs the event loop, in requests that fill one place
    * @returns undefined for a request that may be answered
    */
-  refuses(inFlight: number, delayMs: number, nowMs: number): ShedReason | undefined {
-    const isLate = this.isLate(delayMs, nowMs);
+  refuses(inFlight: number, weight: number, loop: Readonly<LoopState>): ShedReason | undefined {
+    if (loop.turn !== this.turn) this.beginTurn(loop);
+    if (this.isOverloaded ? this.isOver(loop) : this.begins(loop)) this.change(loop);
     if (inFlight >= this.maxInFlight) return 'in_flight';
-    const isCrowded = inFlight >= this.maxInFlight * OPEN_TO_LATE;
-    return isLate && isCrowded && this.isOverloaded ? 'event_loop_delay' : undefined;
+    if (this.isOverloaded && this.takenInTurn >= this.maxInFlight * TURN_SHARE) {
+      this.lastRefusedAt = loop.nowMs;
+      return 'event_loop_delay';
+    }
+    this.takenInTurn += weight;
+    return undefined;
   }
 
-  private isLate(delayMs: number, nowMs: number): boolean {
-    if (delayMs > this.maxDelayMs * (this.isOverloaded ? UNDER_OVERLOAD : 1)) {
-      this.lastLateAt = nowMs;
-      this.lateSince = Math.min(this.lateSince, nowMs);
-      if (nowMs - this.lateSince >= SUSTAINED_MS) this.isOverloaded = true;
-      return true;
-    }
+  private beginTurn({ turn }: LoopState): void {
+    this.turn = turn;
+    this.takenInTurn = 0;
+  }
+
+  private begins({ delayMs, nowMs }: LoopState): boolean {
+    this.lateSince = delayMs > this.maxDelayMs ? Math.min(this.lateSince, nowMs) : Infinity;
+    return nowMs - this.lateSince >= SUSTAINED_MS;
+  }
+
+  private isOver({ nowMs }: LoopState): boolean {
+    return nowMs - this.lastRefusedAt >= CALM_MS || nowMs - this.beganAt >= LONGEST_MS;
+  }
+
+  private change({ nowMs }: LoopState): void {
+    this.isOverloaded = !this.isOverloaded;
+    this.beganAt = this.lastRefusedAt = nowMs;
     this.lateSince = Infinity;
-    if (nowMs - this.lastLateAt >= SUSTAINED_MS) this.isOverloaded = false;
-    return false;
   }
 }

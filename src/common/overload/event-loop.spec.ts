@@ -1,0 +1,44 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
+import { EventLoop } from './event-loop.js';
+
+const BUSY_MS = 30;
+
+function compute(): void {
+  const endsAt = performance.now() + BUSY_MS;
+  while (performance.now() < endsAt);
+}
+
+describe('EventLoop', () => {
+  it('delays by what this turn has computed since its first arrival', () => {
+    const loop = new EventLoop();
+    expect(loop.look().delayMs).toBeLessThan(BUSY_MS);
+    compute();
+    expect(loop.look().delayMs).toBeGreaterThanOrEqual(BUSY_MS);
+  });
+
+  it('delays by what the turn before computed: this arrival may have waited for all of it', async () => {
+    const loop = new EventLoop();
+    loop.look();
+    compute();
+    await nextTurn();
+    expect(loop.look().delayMs).toBeGreaterThanOrEqual(BUSY_MS);
+  });
+
+  it('does not count a turn after which another one brought nothing', async () => {
+    const loop = new EventLoop();
+    loop.look();
+    compute();
+    await nextTurn();
+    await nextTurn();
+    expect(loop.look().delayMs).toBe(0);
+  });
+
+  it('tells arrivals of one turn from those of the next', async () => {
+    const loop = new EventLoop();
+    const { turn } = loop.look();
+    expect(loop.look().turn).toBe(turn);
+    await nextTurn();
+    expect(loop.look().turn).toBe(turn + 1);
+  });
+});
