@@ -13,8 +13,8 @@ import { quantile, sorted } from './report.js';
 const MAX_CONNECTIONS = 1024;
 const FIRST_CONNECTIONS = 64;
 const TIMEOUT_SECONDS = 10;
-/** vegeta's own garbage is collected rarely: a collection on its only core looks like a slow server. */
-const VEGETA_ENV = { GOMAXPROCS: '1', GOGC: '1000' };
+/** vegeta's own garbage is hardly ever collected: a collection on its only core looks like a slow server, and then like a burst. */
+const VEGETA_ENV = { GOMAXPROCS: '1', GOGC: 'off', GOMEMLIMIT: '2GiB' };
 const VEGETA = process.env.VEGETA_BIN ?? 'vegeta';
 /** Columns of `vegeta encode --to csv`. */
 const [TIMESTAMP, STATUS, LATENCY] = [0, 1, 2];

@@ -13,7 +13,7 @@ import { Overload, SHED_REASONS, type ShedReason } from '../common/overload/over
 import { Shutdown } from '../common/shutdown/shutdown.js';
 import type { Env } from '../config/env.schema.js';
 import { HttpMetrics } from '../metrics/http-metrics.js';
-import { LARGE_BATCH_BYTES } from './batch/batch-size.js';
+import { isLarge } from './batch/batch-size.js';
 
 const RETRY_AFTER_SECONDS = 1;
 /** A line for each would make an overload worse. */
@@ -38,7 +38,6 @@ export class ScoringAdmission {
   private readonly overload: Overload;
   private inFlight = 0;
   private untold = 0;
-  private readonly ended = () => void this.inFlight--;
 
   constructor(
     config: ConfigService<Env, true>,
@@ -64,14 +63,15 @@ export class ScoringAdmission {
   }
 
   private admits(request: IncomingMessage, response: ServerResponse): boolean {
-    const reason = this.overload.refuses(this.inFlight, weightOf(request), this.eventLoop.look());
+    const weight = weightOf(request);
+    const reason = this.overload.refuses(this.inFlight, weight, this.eventLoop.look());
     if (reason) {
       this.refuse(request, response, reason);
       return false;
     }
-    this.inFlight++;
+    this.inFlight += weight;
     // Comes once, also when the client goes away before the reply.
-    response.on('close', this.ended);
+    response.on('close', () => void (this.inFlight -= weight));
     return true;
   }
 
@@ -104,8 +104,8 @@ export class ScoringAdmission {
   }
 }
 
-/** In single rows, about. What a large batch costs beyond, it costs a worker thread. */
+/** In requests without a body, whole ones. What large batches cost, they cost a worker thread. */
 function weightOf({ headers }: IncomingMessage): number {
-  const bytes = Math.min(Number(headers['content-length'] ?? 0), LARGE_BATCH_BYTES);
-  return 1 + bytes / BYTES_AS_A_REQUEST;
+  const bytes = Number(headers['content-length'] ?? 0);
+  return isLarge(bytes) ? 1 : 1 + Math.trunc(bytes / BYTES_AS_A_REQUEST);
 }
