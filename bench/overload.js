@@ -1,7 +1,7 @@
 /**
  * Does the service keep answering when more arrives than it can answer?
  *
- * Finds the sustainable rate, the highest at which nothing is refused and p99 stays bounded, then drives half of it and
+ * Finds the sustainable rate, the highest at which 99.9 % are answered and p99 stays bounded, then drives half of it and
  * twice of it by turns: an open loop, which sends at its rate whatever becomes of the requests before. For single rows and
  * for batches small enough to be answered in place. A generator that cannot send twice as many single rows as a fast service
  * answers, or that is busy nearly all the time and so measures its own queue, says nothing: then the bar for p99 is not judged.
@@ -33,6 +33,8 @@ const KINDS = {
 };
 /** As many as are never refused, however slow the service is before its code was compiled. */
 const CONNECTIONS = 8;
+/** The service's objective. At rates where nothing is ever refused it is half idle, and twice of them is no overload. */
+const SUSTAINABLE_ANSWERED = 0.999;
 const SUSTAINABLE_P99_MS = 50;
 const SEARCH_STEPS = 6;
 const SEARCH_ATTEMPTS = 3;
@@ -107,7 +109,8 @@ async function sustains(target, rate) {
   for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
     const { sentPerSecond, accepted, refused, failed } = await send(target, rate, SEARCH_SECONDS);
     const isSent = sentPerSecond >= LEAST_SENT * rate;
-    if (isSent && refused.count + failed === 0 && accepted.p99Ms <= SUSTAINABLE_P99_MS) return true;
+    const isAnswered = accepted.count >= SUSTAINABLE_ANSWERED * (accepted.count + refused.count + failed);
+    if (isSent && isAnswered && accepted.p99Ms <= SUSTAINABLE_P99_MS) return true;
   }
   return false;
 }

@@ -215,12 +215,13 @@ export const envVariables = {
         'ranges separated by commas.',
     ),
   MAX_REQUESTS_IN_FLIGHT: integer({ min: 1, max: 100_000, default: 256 }).describe(
-    'Requests to /predict and /predict/batch under way at a time; one more is answered 503 with Retry-After.',
+    'Requests to /predict and /predict/batch under way at a time; one more is answered 503 with Retry-After. Batches that are ' +
+      'answered in place count as more, by their size.',
   ),
   MAX_EVENT_LOOP_DELAY_MS: integer({ min: 1, max: 10_000, default: 15 }).describe(
     'Milliseconds that a request to score may have waited before the service reads it. When all have waited longer for 25 ms, ' +
-      'the service is overloaded: until that is over each turn of the event loop takes on about a third of ' +
-      'MAX_REQUESTS_IN_FLIGHT, or as much in batches, and answers the rest 503 with Retry-After.',
+      'the service is overloaded: until that is over each turn of the event loop takes batches for a third of ' +
+      'MAX_REQUESTS_IN_FLIGHT, and answers the others 503 with Retry-After.',
   ),
   BATCH_WORKERS: integer({ min: 1, max: 64, default: 1 }).describe('Threads that parse and score large batches.'),
   BATCH_MAX_PENDING: integer({ min: 1, max: 1024, default: 8 }).describe(

@@ -18,8 +18,8 @@ import { isLarge } from './batch/batch-size.js';
 const RETRY_AFTER_SECONDS = 1;
 /** A line for each would make an overload worse. */
 const TELL_EVERY_MS = 1000;
-/** Of a body, what costs the event loop as much as a request by itself: a batch of 64 rows is as much work as nine single ones. */
-const BYTES_AS_A_REQUEST = 400;
+/** Of a body, what costs the event loop as much as a single row: a batch of 64 rows is as much work as nine of them. */
+const BYTES_A_PLACE = 400;
 const SCORING_ROUTES: ReadonlySet<string | undefined> = new Set(['/predict', '/predict/batch']);
 
 const overloaded = new DomainError('OVERLOADED', {
@@ -104,8 +104,8 @@ export class ScoringAdmission {
   }
 }
 
-/** In requests without a body, whole ones. What large batches cost, they cost a worker thread. */
+/** What a request costs the event loop, in refusals. Most of what a large batch costs, it costs a worker thread. */
 function weightOf({ headers }: IncomingMessage): number {
   const bytes = Number(headers['content-length'] ?? 0);
-  return isLarge(bytes) ? 1 : 1 + Math.trunc(bytes / BYTES_AS_A_REQUEST);
+  return isLarge(bytes) ? 1 : 1 + Math.trunc(bytes / BYTES_A_PLACE);
 }

@@ -4,6 +4,8 @@ import { Overload } from './overload.js';
 const MAX_IN_FLIGHT = 63;
 const MAX_DELAY_MS = 20;
 const LATE_MS = MAX_DELAY_MS + 1;
+/** As much work beyond that of a refusal as would fill a place. */
+const WEIGHT = 2;
 /** Under overload a turn takes what fills a third of the places. */
 const TAKEN_A_TURN = 21;
 const CROWD = 100;
@@ -13,12 +15,12 @@ class Driven {
   private readonly overload = new Overload(MAX_IN_FLIGHT, MAX_DELAY_MS);
   private turn = 0;
 
-  arrive(nowMs: number, { delayMs = 0, inFlight = 0, weight = 1 } = {}) {
+  arrive(nowMs: number, { delayMs = 0, inFlight = 0, weight = WEIGHT } = {}) {
     return this.overload.refuses(inFlight, weight, { nowMs, delayMs, turn: this.turn });
   }
 
   /** How many are taken of those that the next turn brings. */
-  takenOf(count: number, nowMs: number, weight = 1): number {
+  takenOf(count: number, nowMs: number, weight = WEIGHT): number {
     this.turn++;
     const reasons = Array.from({ length: count }, () => this.arrive(nowMs, { weight }));
     return reasons.filter((reason) => !reason).length;
@@ -63,8 +65,12 @@ describe('Overload, from then on', () => {
     expect(driven.takenOf(CROWD, 40)).toBe(TAKEN_A_TURN);
   });
 
+  it('takes what costs no more than to be refused', () => {
+    expect(overloadedAt25Ms().takenOf(CROWD, 30, 1)).toBe(CROWD);
+  });
+
   it('takes fewer of what costs more, and one at least', () => {
-    expect(overloadedAt25Ms().takenOf(CROWD, 30, 3)).toBe(TAKEN_A_TURN / 3);
+    expect(overloadedAt25Ms().takenOf(CROWD, 30, 1 + 3)).toBe(TAKEN_A_TURN / 3);
     expect(overloadedAt25Ms().takenOf(CROWD, 30, 1000)).toBe(1);
   });
 

@@ -19,7 +19,8 @@ export type ShedReason = (typeof SHED_REASONS)[number];
  * Says what to refuse. More requests in flight than there are places are always too many. A delay of the event loop is
  * overload only once nothing has been in time for a while: the idea is CoDel's (RFC 8289), to judge by how long things stand
  * in the queue and not by how many. From then on each turn of the event loop takes on a part of what there are places for
- * and refuses the rest. So it never does nothing but refuse, however much arrives and whatever keeps it from its core.
+ * and refuses the rest, but not what costs no more to answer than to refuse. So it never does nothing but refuse, however
+ * much arrives and whatever keeps it from its core.
  */
 export class Overload {
   private isOverloaded = false;
@@ -36,7 +37,7 @@ export class Overload {
   ) {}
 
   /**
-   * @param weight what the request costs the event loop, in requests that fill one place
+   * @param weight what the request costs the event loop, in refusals; it takes as many places, one at least
    * @returns undefined for a request that may be answered
    */
   refuses(inFlight: number, weight: number, loop: Readonly<LoopState>): ShedReason | undefined {
@@ -47,7 +48,7 @@ export class Overload {
       this.lastRefusedAt = loop.nowMs;
       return 'event_loop_delay';
     }
-    this.takenInTurn += weight;
+    this.takenInTurn += weight - 1;
     return undefined;
   }
 
