@@ -65,8 +65,11 @@ describe('Overload, from then on', () => {
     expect(driven.takenOf(CROWD, 40)).toBe(TAKEN_A_TURN);
   });
 
-  it('takes what costs no more than to be refused', () => {
-    expect(overloadedAt25Ms().takenOf(CROWD, 30, 1)).toBe(CROWD);
+  it('takes what costs no more than to be refused, also beside what it refuses', () => {
+    const driven = overloadedAt25Ms();
+    expect(driven.takenOf(CROWD, 30)).toBe(TAKEN_A_TURN);
+    expect(driven.arrive(30, { weight: 1 })).toBeUndefined();
+    expect(driven.takenOf(CROWD, 40, 1)).toBe(CROWD);
   });
 
   it('takes fewer of what costs more, and one at least', () => {

@@ -44,11 +44,12 @@ export class Overload {
     if (loop.turn !== this.turn) this.beginTurn(loop);
     if (this.isOverloaded ? this.isOver(loop) : this.begins(loop)) this.change(loop);
     if (inFlight >= this.maxInFlight) return 'in_flight';
-    if (this.isOverloaded && this.takenInTurn >= this.maxInFlight * TURN_SHARE) {
+    const beyondRefusal = weight - 1;
+    if (this.isOverloaded && beyondRefusal > 0 && this.takenInTurn >= this.maxInFlight * TURN_SHARE) {
       this.lastRefusedAt = loop.nowMs;
       return 'event_loop_delay';
     }
-    this.takenInTurn += weight - 1;
+    this.takenInTurn += beyondRefusal;
     return undefined;
   }
 
