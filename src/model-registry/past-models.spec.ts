@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { FakeModelSource } from '../../test/fakes/fake-model-source.js';
 import { type RegistryProcess, registryLauncher } from '../../test/support/registry-process.js';
 import { readModelDirectory } from './model-directory.js';
+import type { PastModels } from './past-models.js';
 import { RegistryError } from './registry-error.js';
 
 const digestOf = async (model: string) => (await readModelDirectory(model)).digest;
@@ -20,9 +21,9 @@ describe('PastModels', () => {
   const refOf = async (version: string) => ({ name: NAME, version, digest: await digestOf(directories[version]!) });
 
   /** What it is given to score with, and whether that is freed afterwards. */
-  async function use(version: string) {
+  async function useOf(ref: Parameters<PastModels['use']>[0]) {
     let freed: unknown;
-    const model = await process.pastModels.use(await refOf(version), async (given) => {
+    const model = await process.pastModels.use(ref, async (given) => {
       freed = jest.spyOn(given.runner, 'dispose');
       const { probabilities } = await given.runner.score(new Float32Array(given.runner.width), 1);
       expect(probabilities).toHaveLength(1);
@@ -30,6 +31,8 @@ describe('PastModels', () => {
     });
     return { model, freed: (freed as jest.Mock).mock.calls.length > 0 };
   }
+
+  const use = async (version: string) => useOf(await refOf(version));
 
   const kept = (folder: string) => readdirSync(path.join(cacheDirectory, folder));
 
@@ -111,9 +114,10 @@ describe('PastModels', () => {
   });
 
   it('is OVERLOADED while another one is under way, and no longer', async () => {
+    const ref = await refOf('1');
     const letGo = source.hold();
-    const first = use('1');
-    await expect(use('1')).rejects.toMatchObject({ code: 'OVERLOADED', retryAfterSeconds: 1 });
+    const first = useOf(ref);
+    await expect(useOf(ref)).rejects.toMatchObject({ code: 'OVERLOADED', retryAfterSeconds: 1 });
     letGo();
     await expect(first).resolves.toMatchObject({ freed: true });
     await expect(use('1')).resolves.toMatchObject({ freed: true });
