@@ -9,13 +9,12 @@ import { PROBLEM_MEDIA_TYPE, toProblem } from '../common/errors/problem.js';
 import { requestId } from '../common/http/request-context.js';
 import { startAtZero } from '../common/metrics/start-at-zero.js';
 import { EventLoop } from '../common/overload/event-loop.js';
-import { Overload, SHED_REASONS, type ShedReason } from '../common/overload/overload.js';
+import { Overload, RETRY_AFTER_SECONDS, SHED_REASONS, type ShedReason } from '../common/overload/overload.js';
 import { Shutdown } from '../common/shutdown/shutdown.js';
 import type { Env } from '../config/env.schema.js';
 import { HttpMetrics } from '../metrics/http-metrics.js';
 import { isLarge } from './batch/batch-size.js';
 
-const RETRY_AFTER_SECONDS = 1;
 /** A line for each would make an overload worse. */
 const TELL_EVERY_MS = 1000;
 /** Of a body, what costs the event loop as much as a single row: a batch of 64 rows is as much work as nine of them. */

@@ -9,6 +9,15 @@ function compute(): void {
   while (performance.now() < endsAt);
 }
 
+/** After a turn that brought something and computed. */
+async function afterBusyTurn(): Promise<EventLoop> {
+  const loop = new EventLoop();
+  loop.look();
+  compute();
+  await nextTurn();
+  return loop;
+}
+
 describe('EventLoop', () => {
   it('delays by what this turn has computed since its first arrival', () => {
     const loop = new EventLoop();
@@ -18,18 +27,12 @@ describe('EventLoop', () => {
   });
 
   it('delays by what the turn before computed: this arrival may have waited for all of it', async () => {
-    const loop = new EventLoop();
-    loop.look();
-    compute();
-    await nextTurn();
+    const loop = await afterBusyTurn();
     expect(loop.look().delayMs).toBeGreaterThanOrEqual(BUSY_MS);
   });
 
   it('does not count a turn after which another one brought nothing', async () => {
-    const loop = new EventLoop();
-    loop.look();
-    compute();
-    await nextTurn();
+    const loop = await afterBusyTurn();
     await nextTurn();
     expect(loop.look().delayMs).toBe(0);
   });

@@ -4,8 +4,10 @@ import type { LoopState } from './event-loop.js';
 const SUSTAINED_MS = 25;
 /** Under overload, the part of the places that a turn fills: as many are answered from a short queue as from a long one. */
 const TURN_SHARE = 1 / 3;
-/** Clients that were refused are to come back within a second: an overload that has refused nobody for as long is over. */
-const CALM_MS = 1000;
+/** When clients that were refused are to come back. */
+export const RETRY_AFTER_SECONDS = 1;
+/** An overload that has refused nobody until they did is over. */
+const CALM_MS = 1000 * RETRY_AFTER_SECONDS;
 /**
  * How long an overload lasts before it must be seen again: clients that come back at once keep one up that is none, since
  * refused they ask more often than answered.
