@@ -39,6 +39,8 @@ const SUSTAINABLE_P99_MS = 50;
 const SEARCH_STEPS = 6;
 const SEARCH_ATTEMPTS = 3;
 const SEARCH_SECONDS = 3;
+/** A second in which the generator opens its connections would pass for one in which the service is too slow. */
+const SEARCH_LEAD_IN_SECONDS = 1;
 /** A generator that sends less than this of what it is asked to is the bottleneck itself. */
 const LEAST_SENT = 0.98;
 const MAX_P99_RATIO = 5;
@@ -107,7 +109,7 @@ async function sustainableRate(target, tooMuch) {
 
 async function sustains(target, rate) {
   for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
-    const { sentPerSecond, accepted, refused, failed } = await send(target, rate, SEARCH_SECONDS);
+    const { sentPerSecond, accepted, refused, failed } = await sendForSearch(target, rate);
     const isSent = sentPerSecond >= LEAST_SENT * rate;
     const isAnswered = accepted.count >= SUSTAINABLE_ANSWERED * (accepted.count + refused.count + failed);
     if (isSent && isAnswered && accepted.p99Ms <= SUSTAINABLE_P99_MS) return true;
@@ -117,18 +119,24 @@ async function sustains(target, rate) {
 
 /** The rate, or what the generator can send instead with some room. */
 async function drivableRate(target, rate) {
-  const { sentPerSecond } = await send(target, rate, SEARCH_SECONDS);
+  const { sentPerSecond } = await sendForSearch(target, rate);
   return sentPerSecond >= LEAST_SENT * rate ? rate : Math.round(0.9 * sentPerSecond);
 }
 
-function send({ endpoint, body }, perSecond, seconds) {
-  return attack(endpoint, JSON.stringify(body), { perSecond, seconds, core: OTHER_CORE });
+function sendForSearch(target, perSecond) {
+  return send(target, { perSecond, seconds: SEARCH_SECONDS, leadInSeconds: SEARCH_LEAD_IN_SECONDS });
+}
+
+function send({ endpoint, body }, load) {
+  return attack(endpoint, JSON.stringify(body), { ...load, core: OTHER_CORE });
 }
 
 async function driveOnce(target, rate) {
   const who = { serverPid: target.service.process.pid, serverCore: SERVICE_CORE, loadCore: OTHER_CORE };
   const [[driven, usage], scrapes] = await scrapedDuring(target.url, () =>
-    usageDuring({ ...who, databasePid: database?.pid }, () => send(target, rate, ROUND_SECONDS)),
+    usageDuring({ ...who, databasePid: database?.pid }, () =>
+      send(target, { perSecond: rate, seconds: ROUND_SECONDS }),
+    ),
   );
   const { sentPerSecond, accepted, refused, failed } = driven;
   const highest = (name) => Math.max(...scrapes.slice(1).map((scrape) => scrape.get(name)));

@@ -46,10 +46,11 @@ export async function requireVegeta() {
 /**
  * @param {string} url
  * @param {string} body JSON
- * @param {{ perSecond: number, seconds: number, core: number }} options
+ * @param {{ perSecond: number, seconds: number, leadInSeconds?: number, core: number }} options what is sent while the
+ *   lead-in lasts, which comes before the seconds that count, is left out
  * @returns {Promise<Attacked>}
  */
-export async function attack(url, body, { perSecond, seconds, core }) {
+export async function attack(url, body, { perSecond, seconds, leadInSeconds = 0, core }) {
   const directory = mkdtempSync(path.join(tmpdir(), 'bench-open-loop-'));
   try {
     const [targets, bodyFile, results] = ['targets', 'body', 'results'].map((name) => path.join(directory, name));
@@ -57,7 +58,7 @@ export async function attack(url, body, { perSecond, seconds, core }) {
     writeFileSync(bodyFile, body);
     const options = {
       rate: `${perSecond}/1s`,
-      duration: `${seconds}s`,
+      duration: `${leadInSeconds + seconds}s`,
       targets,
       body: bodyFile,
       output: results,
@@ -73,30 +74,34 @@ export async function attack(url, body, { perSecond, seconds, core }) {
     const args = Object.entries(options).map(([name, value]) => `-${name}=${value}`);
     const env = { ...process.env, ...VEGETA_ENV };
     await promisify(execFile)('taskset', ['-c', String(core), VEGETA, 'attack', ...args], { env });
-    return await figuresOf(results);
+    return await figuresOf(results, leadInSeconds);
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
-async function figuresOf(results) {
-  const latencies = { accepted: [], refused: [], failed: [] };
-  let [firstNs, lastNs] = [Infinity, -Infinity];
+async function figuresOf(results, leadInSeconds) {
+  const all = await requestsIn(results);
+  const counted = all.slice(all.findIndex(({ sentNs }) => sentNs - all[0].sentNs >= leadInSeconds * 1e9));
+  const latenciesOf = (kind) => counted.filter((request) => request.kind === kind).map(({ latencyMs }) => latencyMs);
+  return {
+    sentPerSecond: ((counted.length - 1) * 1e9) / (counted.at(-1).sentNs - counted[0].sentNs),
+    accepted: answered(latenciesOf('accepted')),
+    refused: answered(latenciesOf('refused')),
+    failed: latenciesOf('failed').length,
+  };
+}
+
+/** In the order in which they were sent; the file has them in the order in which they ended. */
+async function requestsIn(results) {
+  const requests = [];
   const encoder = spawn(VEGETA, ['encode', '-to=csv', results], { stdio: ['ignore', 'pipe', 'inherit'] });
   for await (const line of createInterface(encoder.stdout)) {
     const columns = line.split(',', 3);
-    const sentNs = Number(columns[TIMESTAMP]);
-    firstNs = Math.min(firstNs, sentNs);
-    lastNs = Math.max(lastNs, sentNs);
-    latencies[KINDS[columns[STATUS]] ?? 'failed'].push(Number(columns[LATENCY]) / 1e6);
+    const kind = KINDS[columns[STATUS]] ?? 'failed';
+    requests.push({ kind, sentNs: Number(columns[TIMESTAMP]), latencyMs: Number(columns[LATENCY]) / 1e6 });
   }
-  const total = Object.values(latencies).reduce((sum, { length }) => sum + length, 0);
-  return {
-    sentPerSecond: ((total - 1) * 1e9) / (lastNs - firstNs),
-    accepted: answered(latencies.accepted),
-    refused: answered(latencies.refused),
-    failed: latencies.failed.length,
-  };
+  return requests.sort((a, b) => a.sentNs - b.sentNs);
 }
 
 const KINDS = { 200: 'accepted', 503: 'refused' };
