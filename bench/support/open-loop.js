@@ -101,7 +101,7 @@ async function requestsIn(results) {
     const kind = KINDS[columns[STATUS]] ?? 'failed';
     requests.push({ kind, sentNs: Number(columns[TIMESTAMP]), latencyMs: Number(columns[LATENCY]) / 1e6 });
   }
-  return requests.sort((a, b) => a.sentNs - b.sentNs);
+  return requests.toSorted((a, b) => a.sentNs - b.sentNs);
 }
 
 const KINDS = { 200: 'accepted', 503: 'refused' };
