@@ -132,7 +132,7 @@ export const envVariables = {
       "File with the CA certificates (PEM) to check PostgreSQL's certificate against, instead of the public ones.",
     ),
   DATABASE_POOL_SIZE: integer({ min: 1, max: 200, default: 5 }).describe(
-    'Connections for look-ups, idempotency keys and maintenance. The prediction log writes through its own: PREDICTION_LOG_WRITERS and one for batches.',
+    'Connections for look-ups, idempotency keys and maintenance. The prediction log writes through its own: PREDICTION_LOG_WRITERS, one for batches, and one for outcomes and erasures.',
   ),
   DATABASE_STATEMENT_TIMEOUT_MS: integer({ min: 100, max: 3_600_000, default: 5000 }).describe(
     'Milliseconds after which PostgreSQL gives up a statement of the service.',

@@ -31,7 +31,14 @@ export function createDataSource(
     logging: false,
     installExtensions: false,
     extra:
-      limitMs === 0 ? extra : { ...extra, idleTimeoutMillis: limitMs, stream: () => limitedSocket(limitMs + GRACE_MS) },
+      limitMs === 0
+        ? extra
+        : {
+            ...extra,
+            idleTimeoutMillis: limitMs,
+            idle_in_transaction_session_timeout: limitMs,
+            stream: () => limitedSocket(limitMs + GRACE_MS),
+          },
   });
 }
 

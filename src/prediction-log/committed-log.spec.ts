@@ -3,14 +3,18 @@ import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
 import { createDatabase, type TestDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
+import { expectErased, recordErasure } from '../../test/support/erasures.js';
 import { idsOf, logEntry, predictionRow } from '../../test/support/log-entry.js';
 import { predictionLogMetrics } from '../../test/support/prediction-log-metrics.js';
 import { TcpProxy } from '../../test/support/tcp-proxy.js';
 import { testConfig } from '../../test/support/test-config.js';
+import { waitingLocks } from '../../test/support/waiting-locks.js';
 import { ChainHeads } from './chain/chain-heads.js';
 import { groupHmac } from './chain/chain-writer.js';
 import { CommittedLog } from './committed-log.js';
+import { lockErasures } from './erasure-lock.js';
 import type { LogEntry } from './prediction-record.js';
+import { logRows } from './writer/chained-rows.js';
 
 /** A value that PostgreSQL refuses, whatever gets past the service's own checks: text cannot hold it. */
 const REFUSED = 'a\u0000b';
@@ -51,6 +55,9 @@ async function column(sql: string): Promise<unknown[]> {
   const { rows } = await reader.query({ text: sql, rowMode: 'array' });
   return rows.map(([value]) => value as unknown);
 }
+
+const idleTransactions = () =>
+  column("SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()");
 
 const recordedIds = () => column('SELECT id FROM predictions ORDER BY id');
 
@@ -147,7 +154,7 @@ describe('CommittedLog', () => {
 
   it('does not write a single that was refused while it waited', async () => {
     start({ PREDICTION_LOG_COMMIT_TIMEOUT_MS: '300' });
-    await log.record(logEntry());
+    await eventually(() => log.record(logEntry()));
     await proxy.setMode({ kind: 'refuse' });
     // The first is being written when the second arrives.
     const [first, second] = [logEntry(), logEntry()];
@@ -175,9 +182,82 @@ describe('CommittedLog', () => {
     expect(await column('SELECT sequence::int FROM chain_groups ORDER BY sequence')).toEqual([0, 1]);
   });
 
+  it('keeps the scoring context of a batch, though the first batch that had it was refused', async () => {
+    start();
+    const bad = logEntry({ rows: 2 });
+    const guilty = { ...bad, rows: bad.rows.map((row) => ({ ...row, reference: REFUSED })) };
+    const good = logEntry({ rows: 2 });
+    expect(await outcomesOf([guilty, good])).toEqual(['PREDICTION_NOT_RECORDED', 'recorded']);
+    expect(await column('SELECT id FROM scoring_contexts')).toEqual([good.context.id]);
+  });
+
+  it('does not commit what nobody waits for any more', async () => {
+    start({ PREDICTION_LOG_COMMIT_TIMEOUT_MS: '200' });
+    const stalled = Promise.withResolvers<void>();
+    const outcome = log.transaction(async (transaction) => {
+      await transaction.insert(logRows(logEntry({ rows: 2 })));
+      await stalled.promise;
+    });
+    await expect(outcome).rejects.toMatchObject({ code: 'PREDICTION_LOG_UNAVAILABLE' });
+    stalled.resolve();
+    await eventually(() => log.transaction(async () => undefined));
+    expect(await recordedIds()).toEqual([]);
+  });
+
+  it('links no group of a batch that another connection wrote meanwhile', async () => {
+    start();
+    const batch = logEntry({ rows: 2 });
+    expect(await outcomesOf([batch, batch])).toEqual(['recorded', 'PREDICTION_LOG_UNAVAILABLE']);
+    expect(await column('SELECT row_count FROM chain_groups')).toEqual([2]);
+  });
+
+  it('records batches while an erasure waits for its turn', async () => {
+    start();
+    await reader.query('BEGIN');
+    await lockErasures(reader, 'exclusive');
+    const erasure = log.transaction((transaction) => lockErasures(transaction, 'exclusive'));
+    await eventually(async () => expect(await waitingLocks(reader)).toBe(1));
+    expect(await outcomesOf([logEntry({ rows: 2 })])).toEqual(['recorded']);
+    await reader.query('COMMIT');
+    await erasure;
+  });
+
+  it('is available again once PostgreSQL answers, though with a refusal', async () => {
+    start({ PREDICTION_LOG_COMMIT_TIMEOUT_MS: '200' });
+    await proxy.setMode({ kind: 'refuse' });
+    expect(await outcomesOf([logEntry({ caller: REFUSED })])).toEqual(['PREDICTION_LOG_UNAVAILABLE']);
+    expect(log.isAvailable).toBe(false);
+    await proxy.setMode({ kind: 'pass' });
+    await eventually(() => expect(log.isAvailable).toBe(true));
+  });
+
+  it('erases a row that it could not write until its subject had been erased', async () => {
+    start({ PREDICTION_LOG_COMMIT_TIMEOUT_MS: '200' });
+    await proxy.setMode({ kind: 'refuse' });
+    const entry = logEntry();
+    expect(await outcomesOf([entry])).toEqual(['PREDICTION_LOG_UNAVAILABLE']);
+    await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
+    await proxy.setMode({ kind: 'pass' });
+    await eventually(() => expectErased(reader, entry.rows[0]!.id));
+  });
+
+  it('has PostgreSQL end a transaction that it left open, so that nothing waits for it', async () => {
+    start({ DATABASE_STATEMENT_TIMEOUT_MS: '300' });
+    const left = Promise.withResolvers<void>();
+    const transaction = log.transaction(async (opened) => {
+      await opened.query('SELECT');
+      await left.promise;
+    });
+    const ended = Promise.allSettled([transaction]);
+    await eventually(async () => expect(await idleTransactions()).toHaveLength(1));
+    await eventually(async () => expect(await idleTransactions()).toHaveLength(0));
+    left.resolve();
+    expect(await ended).toMatchObject([{ status: 'rejected', reason: { code: 'PREDICTION_LOG_UNAVAILABLE' } }]);
+  });
+
   it('begins another chain when it cannot know whether a batch was committed', async () => {
     start({ PREDICTION_LOG_COMMIT_TIMEOUT_MS: '500' });
-    await log.record(logEntry({ rows: 2 }));
+    await eventually(() => log.record(logEntry({ rows: 2 })));
     await proxy.setMode({ kind: 'silent' });
     expect(await outcomesOf([logEntry({ rows: 2 })])).toEqual(['PREDICTION_LOG_UNAVAILABLE']);
     await proxy.setMode({ kind: 'reset' });
@@ -191,6 +271,15 @@ describe('CommittedLog', () => {
     start({ PREDICTION_LOG_QUEUE_MAX: '10' });
     const outcomes = await outcomesOf([logEntry({ rows: 6 }), logEntry({ rows: 5 }), logEntry({ rows: 4 })]);
     expect(outcomes).toEqual(['recorded', 'PREDICTION_LOG_FULL', 'recorded']);
+  });
+
+  it('counts the rows of a batch as long as it holds them, also when nobody waits for it any more', async () => {
+    start({ PREDICTION_LOG_QUEUE_MAX: '10', PREDICTION_LOG_COMMIT_TIMEOUT_MS: '200' });
+    await eventually(() => log.record(logEntry({ rows: 2 })));
+    await proxy.setMode({ kind: 'silent' });
+    expect(await outcomesOf([logEntry({ rows: 6 })])).toEqual(['PREDICTION_LOG_UNAVAILABLE']);
+    expect(await outcomesOf([logEntry({ rows: 6 })])).toEqual(['PREDICTION_LOG_FULL']);
+    await proxy.setMode({ kind: 'reset' });
   });
 
   it('writes what waits before it closes', async () => {

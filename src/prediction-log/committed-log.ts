@@ -20,6 +20,8 @@ export class CommittedLog extends PredictionLog implements OnApplicationShutdown
   override readonly enabled = true;
   private readonly entries = new PendingEntries();
   private readonly groups: GroupWriter;
+  private readonly batches: TransactionWriter;
+  /** Outcomes and erasures. An erasure may wait long for its lock, or have many rows: batches do not wait for it. */
   private readonly transactions: TransactionWriter;
   private readonly queueMaxRows: number;
 
@@ -32,12 +34,15 @@ export class CommittedLog extends PredictionLog implements OnApplicationShutdown
     this.queueMaxRows = config.get('PREDICTION_LOG_QUEUE_MAX', { infer: true });
     const commitTimeoutMs = config.get('PREDICTION_LOG_COMMIT_TIMEOUT_MS', { infer: true });
     const connection = () => new LogConnection(clientOptions(config));
+    const chainKey = config.get('PREDICTION_LOG_CHAIN_KEY', { infer: true })!;
     const lanes = Array.from(
       { length: config.get('PREDICTION_LOG_WRITERS', { infer: true }) },
-      () => new GroupLane(connection(), heads.newWriter(), this.entries, metrics),
+      () => new GroupLane(connection(), heads.newWriter(), this.entries, metrics, chainKey),
     );
     this.groups = new GroupWriter(this.entries, lanes, metrics, commitTimeoutMs);
-    this.transactions = new TransactionWriter(connection(), heads, metrics, commitTimeoutMs);
+    const transactionWriter = () => new TransactionWriter(connection(), heads, metrics, commitTimeoutMs);
+    this.batches = transactionWriter();
+    this.transactions = transactionWriter();
     metrics.observeQueue(() => this.rows);
   }
 
@@ -48,7 +53,7 @@ export class CommittedLog extends PredictionLog implements OnApplicationShutdown
 
   /** Entries whose wait has ended while it is not known yet whether they were committed. */
   get unresolved(): number {
-    return this.entries.unresolved;
+    return this.entries.unresolved + this.batches.unresolved;
   }
 
   override record(entry: LogEntry): Promise<void> {
@@ -65,18 +70,18 @@ export class CommittedLog extends PredictionLog implements OnApplicationShutdown
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all([this.groups.close(), this.transactions.close()]);
+    await Promise.all([this.groups.close(), this.batches.close(), this.transactions.close()]);
     this.heads.announce();
   }
 
   private recordInTransaction(entry: LogEntry): Promise<void> {
     const { idempotency, batchId, rows } = entry;
-    return this.transactions.record(entry, async (transaction) => {
+    return this.batches.record(entry, async (transaction) => {
       if (idempotency) await storeAnswer(transaction, idempotency, batchId ?? rows[0]!.id);
     });
   }
 
   private get rows(): number {
-    return this.entries.rows + this.transactions.rows;
+    return this.entries.rows + this.batches.rows;
   }
 }

@@ -5,6 +5,7 @@ import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
 import { createDatabase, type TestDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
+import { expectErased, recordErasure } from '../../test/support/erasures.js';
 import { idsOf, logEntry, predictionRow } from '../../test/support/log-entry.js';
 import { predictionLogMetrics } from '../../test/support/prediction-log-metrics.js';
 import { TcpProxy } from '../../test/support/tcp-proxy.js';
@@ -13,7 +14,6 @@ import { testConfig } from '../../test/support/test-config.js';
 import { waitingLocks } from '../../test/support/waiting-locks.js';
 import { createLog } from './create-log.js';
 import { ChainHeads } from './chain/chain-heads.js';
-import { referenceHmac } from './chain/reference-hmac.js';
 import { lockErasures } from './erasure-lock.js';
 import { SpooledLog } from './spooled-log.js';
 
@@ -83,21 +83,6 @@ async function spoolOne(): Promise<string> {
   return entry.rows[0]!.id;
 }
 
-/** That the data of `application-1` were erased, later than anything. */
-const recordErasure = () =>
-  reader.query(
-    `INSERT INTO prediction_erasures (id, reference_hmac, row_count, request_id, group_id, group_index)
-     VALUES ('ffffffff-ffff-7fff-bfff-ffffffffffff', $1, 0, 'r', gen_random_uuid(), 0)`,
-    [referenceHmac('application-1', database.env.PREDICTION_LOG_CHAIN_KEY)],
-  );
-
-async function expectErased(id: string): Promise<void> {
-  const { rows } = await reader.query('SELECT reference, inputs, salt, subject_hash FROM predictions WHERE id = $1', [
-    id,
-  ]);
-  expect(rows).toEqual([{ reference: null, inputs: null, salt: null, subject_hash: expect.any(Buffer) }]);
-}
-
 describe('SpooledLog', () => {
   it('commits in PostgreSQL while that is there, and leaves no spool behind', async () => {
     const log = await start();
@@ -150,9 +135,33 @@ describe('SpooledLog', () => {
 
   it('writes a row already erased when its subject was erased while it was in the spool', async () => {
     const id = await spoolOne();
-    await recordErasure();
+    await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
     await proxy.setMode({ kind: 'pass' });
-    await eventually(() => expectErased(id));
+    await eventually(() => expectErased(reader, id));
+  });
+
+  it('erases a row that it wrote itself before it was drained, when its subject had been erased meanwhile', async () => {
+    const log = await start({ PREDICTION_LOG_WRITERS: '1' });
+    await proxy.setMode({ kind: 'refuse' });
+    const entry = logEntry();
+    await log.record(entry);
+    await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
+    await proxy.setMode({ kind: 'pass' });
+    await eventually(() => expectErased(reader, entry.rows[0]!.id));
+  });
+
+  it('erases a row that is in the table in clear by the time it is drained', async () => {
+    const first = await start();
+    await proxy.setMode({ kind: 'refuse' });
+    const entry = logEntry();
+    await first.record(entry);
+    await first.onApplicationShutdown();
+    await proxy.setMode({ kind: 'pass' });
+    const other = await start({ PREDICTION_LOG_SPOOL_DIR: directories() });
+    await other.record(entry);
+    await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
+    await start();
+    await eventually(() => expectErased(reader, entry.rows[0]!.id));
   });
 
   it('waits for an erasure that is under way, and then writes its subject erased', async () => {
@@ -161,9 +170,9 @@ describe('SpooledLog', () => {
     await lockErasures(reader, 'exclusive');
     await proxy.setMode({ kind: 'pass' });
     await eventually(async () => expect(await waitingLocks(reader)).toBe(1));
-    await recordErasure();
+    await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
     await reader.query('COMMIT');
-    await eventually(() => expectErased(id));
+    await eventually(() => expectErased(reader, id));
   });
 
   it('keeps what PostgreSQL refuses beside the spool, and writes the others', async () => {

@@ -81,8 +81,8 @@ export class SpooledLog extends PredictionLog implements OnModuleInit, OnApplica
   }
 
   /**
-   * Waits while a group is in flight of which an entry was spooled meanwhile: what is spooled and what is in flight must not
-   * be written at the same time, or a row would be part of two chains.
+   * Waits while something is in flight that was spooled meanwhile: what is spooled and what is in flight must not be written
+   * at the same time, or a row would be part of two chains.
    */
   private async drain(): Promise<void> {
     try {

@@ -1,14 +1,12 @@
 import { Logger } from '@nestjs/common';
 import { DomainError } from '../../common/errors/domain-error.js';
-import { referenceHmac } from '../chain/reference-hmac.js';
-import { subjectHash } from '../chain/row-hash.js';
+import { eraseAgain } from '../erase-again.js';
 import { lockErasures } from '../erasure-lock.js';
 import type { LogEntry } from '../prediction-record.js';
-import { type ChainedRows, idsOf, type LogRow, logRows, saltOf } from '../writer/chained-rows.js';
+import { idsOf, type LogRow, logRows } from '../writer/chained-rows.js';
 import { inSameMonth } from '../id-time.js';
 import type { PredictionLogMetrics } from '../writer/prediction-log-metrics.js';
 import { knownIds } from '../known-ids.js';
-import { eraseSubjects } from '../writer/statements.js';
 import { type ChainTransaction, ROWS_PER_STATEMENT, type TransactionWriter } from '../writer/transaction-writer.js';
 
 /** Writes entries that come from the spool: each row once, though it may come more than once, and erased if it must be. */
@@ -50,38 +48,14 @@ export class SpooledEntryWriter {
     const rows = entries.flatMap(logRows);
     const known = await knownIds(idsOf(rows), transaction);
     const unknown = rows.filter(({ row }) => !known.has(row.id));
-    for (const group of groupsOf(unknown)) {
-      const { chained, rowCount } = await transaction.insert(group);
-      // A connection that was given up may still have been committing some of them: the next attempt sees which.
-      if (rowCount !== group.length)
-        throw new Error('Rows of the spool were written by another transaction meanwhile.');
-      await this.eraseAgain(chained, transaction);
-    }
-    this.metrics.rowsDrained(unknown.length);
-  }
-
-  /** A subject whose data were erased while some of them were in a spool must not come back out of it. */
-  private async eraseAgain({ rows, salts }: ChainedRows, transaction: ChainTransaction): Promise<void> {
-    const referring = rows
-      .map(({ row }, i) => ({ row, salt: saltOf(salts, i) }))
-      .filter(({ row }) => row.reference !== null);
-    const hmacs = referring.map(({ row }) => referenceHmac(row.reference!, this.chainKey));
-    const { rows: erasures } = await transaction.query({
-      text: `SELECT encode(reference_hmac, 'hex') AS hmac, max(id::text) AS last FROM prediction_erasures
-        WHERE reference_hmac = ANY ($1::bytea[]) GROUP BY reference_hmac`,
-      values: [hmacs],
-    });
-    const lastErasures = new Map(erasures.map(({ hmac, last }) => [hmac as string, last as string]));
-    const erased = referring.filter(({ row }, i) => {
-      const last = lastErasures.get(hmacs[i]!.toString('hex'));
-      return last !== undefined && last >= row.id;
-    });
-    if (erased.length === 0) return;
-    await transaction.query(
-      eraseSubjects(
-        erased.map(({ row, salt }) => ({ id: row.id, subjectHash: subjectHash(salt, row.inputs, row.reference) })),
-      ),
+    // A connection that was given up may still be committing some of them: then this fails, and the next attempt sees which.
+    for (const group of groupsOf(unknown)) await transaction.insert(group);
+    await eraseAgain(
+      rows.map(({ row }) => row),
+      transaction,
+      this.chainKey,
     );
+    this.metrics.rowsDrained(unknown.length);
   }
 }
 

@@ -73,8 +73,8 @@ describe('a log as the service wrote it', () => {
         prediction_outcomes: { rows: 1, groups: 1 },
         prediction_erasures: { rows: 1, groups: 1 },
       },
-      order: { writers: 2, outsideRange: 0, dropped: 0 },
-      heads: 2,
+      order: { writers: 3, outsideRange: 0, dropped: 0 },
+      heads: 3,
     });
   });
 

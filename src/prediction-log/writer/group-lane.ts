@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { ChainGroup, ChainWriter } from '../chain/chain-writer.js';
+import { eraseAgain } from '../erase-again.js';
+import { lockErasures } from '../erasure-lock.js';
 import { type ChainedRows, chainRows, idsOf, logRows } from './chained-rows.js';
 import { isRefusal, type LogConnection } from './log-connection.js';
 import { logUnavailable, notRecorded } from './log-failures.js';
@@ -27,6 +29,8 @@ export class GroupLane {
     readonly chain: ChainWriter,
     private readonly entries: PendingEntries,
     private readonly metrics: PredictionLogMetrics,
+    /** PREDICTION_LOG_CHAIN_KEY */
+    private readonly chainKey: string,
   ) {}
 
   get isIdle(): boolean {
@@ -65,7 +69,7 @@ export class GroupLane {
     const rows = chainRows(entries.flatMap(({ entry }) => logRows(entry)));
     const group = this.chain.link('prediction', idsOf(rows.rows), rows.hashes);
     try {
-      await this.write(group, rows);
+      await this.write(group, rows, entries[0]!.deadlineMs);
     } catch (error) {
       if (!isRefusal(error)) return this.settle(entries, logUnavailable(error));
       if (entries.length > 1) {
@@ -93,25 +97,47 @@ export class GroupLane {
    * Sends the same group until it is known to be committed: when a connection broke meanwhile it may be there already, and
    * then nothing happens.
    *
+   * @param deadlineMs until when the oldest of its requests waits
    * @throws DatabaseError when it is refused; Error when the lane closes
    */
-  private async write(group: ChainGroup, rows: ChainedRows): Promise<void> {
+  private async write(group: ChainGroup, rows: ChainedRows, deadlineMs: number): Promise<void> {
     for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(2 * retryMs, MAX_RETRY_MS)) {
       try {
         const startedAt = performance.now();
         await this.connection.ensureContexts(rows.rows);
-        await this.connection.insert(group, rows);
+        if (startedAt > deadlineMs) await this.insertLate(group, rows);
+        else await this.connection.insert(group, rows);
         this.metrics.groupWritten(group.rowCount, performance.now() - startedAt);
         if (this.failing) this.logger.log('The prediction log can be written to again');
         this.failing = false;
         return;
       } catch (error) {
+        if (isRefusal(error)) this.failing = false;
         if (isRefusal(error) || this.closing.signal.aborted) throw error;
         this.metrics.failed('connection');
         if (!this.failing) this.logger.error('The prediction log cannot be written to; trying again', reasonOf(error));
         this.failing = true;
         await delay(retryMs, undefined, { signal: this.closing.signal });
       }
+    }
+  }
+
+  /** Writes rows whose requests ended a while ago: their subjects may have been erased since then. */
+  private async insertLate(group: ChainGroup, rows: ChainedRows): Promise<void> {
+    const { connection } = this;
+    await connection.query('BEGIN');
+    try {
+      await lockErasures(connection, 'shared');
+      await connection.insert(group, rows);
+      await eraseAgain(
+        rows.rows.map(({ row }) => row),
+        connection,
+        this.chainKey,
+      );
+      await connection.query('COMMIT');
+    } catch (error) {
+      if (connection.isOpen) await connection.query('ROLLBACK').catch(() => undefined);
+      throw error;
     }
   }
 }

@@ -21,7 +21,13 @@ export class LogConnection {
   private readonly options: ClientConfig;
 
   constructor(options: ClientConfig) {
-    this.options = { ...options, query_timeout: Number(options.statement_timeout) + GRACE_MS };
+    const limitMs = Number(options.statement_timeout);
+    this.options = {
+      ...options,
+      query_timeout: limitMs + GRACE_MS,
+      // Were this host to vanish, PostgreSQL would keep the locks of a transaction for hours.
+      idle_in_transaction_session_timeout: limitMs,
+    };
   }
 
   get isOpen(): boolean {
@@ -53,6 +59,11 @@ export class LogConnection {
       await this.query(insertContext(entry.context));
       this.contexts.add(entry.context.id);
     }
+  }
+
+  /** Of contexts that were inserted by a transaction it is known only after its commit that they are there. */
+  forgetContexts(): void {
+    this.contexts.clear();
   }
 
   async close(): Promise<void> {

@@ -88,5 +88,6 @@ export class PredictionLogMetrics {
   failed(kind: LogFailure): void {
     this.failures.inc({ kind });
     if (kind === 'connection') this.up.set(0);
+    if (kind === 'refused') this.up.set(1);
   }
 }

@@ -5,7 +5,7 @@ import { DomainError } from '../../common/errors/domain-error.js';
 import type { ChainHeads } from '../chain/chain-heads.js';
 import type { ChainGroup, ChainKind, ChainWriter } from '../chain/chain-writer.js';
 import type { LogEntry } from '../prediction-record.js';
-import { type ChainedRows, chainRows, idsOf, type LogRow, logRows } from './chained-rows.js';
+import { chainRows, idsOf, type LogRow, logRows } from './chained-rows.js';
 import { isRefusal, type LogConnection } from './log-connection.js';
 import { logUnavailable, notRecorded } from './log-failures.js';
 import type { PredictionLogMetrics } from './prediction-log-metrics.js';
@@ -20,9 +20,9 @@ export interface ChainTransaction {
   /**
    * Writes predictions as the chain's next group.
    *
-   * @returns the rows with their salts, and how many of them were not in the table yet
+   * @throws Error when some are in the table already: another transaction wrote them meanwhile, in a group of its own
    */
-  insert(rows: readonly LogRow[]): Promise<{ chained: ChainedRows; rowCount: number }>;
+  insert(rows: readonly LogRow[]): Promise<void>;
   /** The chain's next group, of rows as `ChainWriter.link` takes them. Writing it is up to the caller. */
   link(kind: ChainKind, ids: readonly string[], hashes: Uint8Array): ChainGroup;
 }
@@ -38,6 +38,7 @@ export class TransactionWriter {
   private last: Promise<unknown> = Promise.resolve();
   private lastProgressAt = -Infinity;
   private waitingRows = 0;
+  private stalledCount = 0;
   private closed = false;
 
   constructor(
@@ -47,6 +48,11 @@ export class TransactionWriter {
     private readonly commitTimeoutMs: number,
   ) {
     this.chain = heads.newWriter();
+  }
+
+  /** Transactions that nobody waits for any more and that have not ended yet. */
+  get unresolved(): number {
+    return this.stalledCount;
   }
 
   /** Rows of entries that wait or are being written. */
@@ -60,35 +66,35 @@ export class TransactionWriter {
    * @param also what else belongs to the transaction
    * @throws as {@link write}
    */
-  async record(entry: LogEntry, also: (transaction: ChainTransaction) => Promise<void>): Promise<void> {
-    this.waitingRows += entry.rows.length;
-    try {
-      await this.write(async (transaction) => {
-        const startedAt = performance.now();
-        const rows = logRows(entry);
-        for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
-          await transaction.insert(rows.slice(from, from + ROWS_PER_STATEMENT));
-        }
-        await also(transaction);
-        this.metrics.groupWritten(entry.rows.length, performance.now() - startedAt);
-      });
-    } finally {
-      this.waitingRows -= entry.rows.length;
-    }
+  record(entry: LogEntry, also: (transaction: ChainTransaction) => Promise<void>): Promise<void> {
+    const { length } = entry.rows;
+    const stalled = new AbortController();
+    const outcome = this.enqueue(stalled.signal, async (transaction) => {
+      const startedAt = performance.now();
+      const rows = logRows(entry);
+      for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
+        await transaction.insert(rows.slice(from, from + ROWS_PER_STATEMENT));
+      }
+      await also(transaction);
+      this.metrics.groupWritten(length, performance.now() - startedAt);
+    });
+    this.waitingRows += length;
+    // They are held until then, also when nobody waits for it any more.
+    const ended = () => void (this.waitingRows -= length);
+    outcome.then(ended, ended);
+    return this.unlessStalled(outcome, stalled);
   }
 
   /**
    * Runs `action` in a transaction, which commits when it returns. It waits its turn as long as those before it get on.
    *
    * @throws DomainError that `action` throws; PREDICTION_NOT_RECORDED when PostgreSQL refuses a row;
-   *   PREDICTION_LOG_UNAVAILABLE when PostgreSQL is away or nothing has moved for PREDICTION_LOG_COMMIT_TIMEOUT_MS, and then
-   *   it may have been committed all the same
+   *   PREDICTION_LOG_UNAVAILABLE when PostgreSQL is away or nothing has moved for PREDICTION_LOG_COMMIT_TIMEOUT_MS; it is
+   *   rolled back then, unless its COMMIT was on its way
    */
   write<T>(action: (transaction: ChainTransaction) => Promise<T>): Promise<T> {
     const stalled = new AbortController();
-    const outcome = this.last.then(() => this.run(action, stalled.signal));
-    this.last = outcome.catch(() => undefined);
-    return this.unlessStalled(outcome, stalled);
+    return this.unlessStalled(this.enqueue(stalled.signal, action), stalled);
   }
 
   async close(): Promise<void> {
@@ -97,28 +103,47 @@ export class TransactionWriter {
     await this.connection.close();
   }
 
+  private enqueue<T>(stalled: AbortSignal, action: (transaction: ChainTransaction) => Promise<T>): Promise<T> {
+    const outcome = this.last.then(() => this.run(action, stalled));
+    this.last = outcome.catch(() => undefined);
+    return outcome;
+  }
+
   private async run<T>(action: (transaction: ChainTransaction) => Promise<T>, stalled: AbortSignal): Promise<T> {
     await this.begin(stalled);
     let newest: ChainGroup | undefined;
     let committing = false;
+    const assertGoesOn = () => {
+      // What nobody waits for any more may be in a spool, from where another transaction writes it.
+      if (stalled.aborted) throw logUnavailable();
+      // The next statement would open a new one, which is not in this transaction.
+      if (!this.connection.isOpen) throw new Error('The connection broke within the transaction.');
+    };
     try {
       const link = (kind: ChainKind, ids: readonly string[], hashes: Uint8Array) =>
         (newest = this.chain.link(kind, ids, hashes, newest));
       const result = await action({
         link,
-        query: (statement) => this.query(statement),
+        query: async (statement) => {
+          assertGoesOn();
+          return this.query(statement);
+        },
         insert: async (rows) => {
+          assertGoesOn();
           await this.connection.ensureContexts(rows);
           const chained = chainRows(rows);
           const group = link('prediction', idsOf(rows), chained.hashes);
-          return { chained, rowCount: await this.progress(this.connection.insert(group, chained)) };
+          const rowCount = await this.progress(this.connection.insert(group, chained));
+          if (rowCount !== rows.length) throw new Error('Another transaction wrote some of the rows meanwhile.');
         },
       });
+      assertGoesOn();
       committing = true;
       await this.query('COMMIT');
       if (newest) this.chain.committed(newest);
       return result;
     } catch (error) {
+      this.connection.forgetContexts();
       if (error instanceof DomainError) {
         await this.rollBack();
         throw error;
@@ -183,6 +208,9 @@ export class TransactionWriter {
         }
         this.metrics.failed('timeout');
         stalled.abort();
+        this.stalledCount++;
+        const ended = () => void this.stalledCount--;
+        outcome.then(ended, ended);
         reject(logUnavailable());
       };
       let timer = setTimeout(check, this.commitTimeoutMs);
