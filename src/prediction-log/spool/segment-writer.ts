@@ -1,7 +1,7 @@
 import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ScoringContext } from '../prediction-record.js';
-import { syncDirectory } from './durable-files.js';
+import { FILE_OF_OWNER, syncDirectory } from './durable-files.js';
 import { encodeContext } from './entry-codec.js';
 import { frame } from './frames.js';
 
@@ -16,7 +16,7 @@ export interface SegmentFile {
 export type CreateSegmentFile = (file: string) => Promise<SegmentFile>;
 
 /** @throws Error when the file is there already: no process writes to what another one has begun */
-export const createSegmentFile: CreateSegmentFile = (file) => open(file, 'ax');
+export const createSegmentFile: CreateSegmentFile = (file) => open(file, 'ax', FILE_OF_OWNER);
 
 /** An entry that waits to be written, as a frame. */
 export interface FramedEntry {

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from '@jest/globals';
@@ -61,6 +61,14 @@ describe('Spool', () => {
       });
       await spool.append(logEntry()).then(() => disk.done.push('resolved'));
       expect(disk.done).toEqual(['appendFile', 'datasync', 'resolved']);
+    });
+
+    it('lets nobody else read what it writes', async () => {
+      const spool = await openSpool(root);
+      await spool.append(logEntry());
+      const [segment] = filesOf(0);
+      const modes = ['.', '0', path.join('0', segment!)].map((name) => statSync(path.join(root, name)).mode & 0o077);
+      expect(new Set(modes)).toEqual(new Set([0]));
     });
 
     it('shares one flush among all that come while another is under way', async () => {
