@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Client } from 'pg';
 import { type TestDatabase, testDatabases } from '../../../test/support/database.js';
+import { eventually } from '../../../test/support/eventually.js';
 import { logEntry } from '../../../test/support/log-entry.js';
 import { predictionLogMetrics } from '../../../test/support/prediction-log-metrics.js';
 import { testConfig } from '../../../test/support/test-config.js';
@@ -35,8 +36,8 @@ afterEach(async () => {
 });
 
 /** What an instance of the service has for itself: connections of its own, and nothing in common but the database. */
-function startReplica() {
-  const config = testConfig(database.env);
+function startReplica(env: Record<string, string> = {}) {
+  const config = testConfig({ ...database.env, ...env });
   const pool = new Database(config);
   const connection = new LogConnection(clientOptions(config));
   const writer = new TransactionWriter(connection, new ChainHeads(config), predictionLogMetrics(), 5000);
@@ -44,7 +45,7 @@ function startReplica() {
     () => pool.onApplicationShutdown(),
     () => writer.close(),
   );
-  const records = new IdempotencyRecords(pool);
+  const records = new IdempotencyRecords(pool, config);
   return {
     records,
     claim: async (key = 'key-1', body: Buffer = BODY, caller = 'web-shop') =>
@@ -126,6 +127,14 @@ describe('an Idempotency-Key', () => {
     const { claim } = startReplica();
     await database.client.query('ALTER TABLE idempotency_records RENAME TO elsewhere');
     await expect(claim()).rejects.toMatchObject({ code: 'PREDICTION_LOG_UNAVAILABLE', retryAfterSeconds: 1 });
+  });
+
+  it('is unavailable in time while PostgreSQL says nothing, and free once it speaks again', async () => {
+    const { claim } = startReplica({ PREDICTION_LOG_COMMIT_TIMEOUT_MS: '200' });
+    await database.client.query('BEGIN; LOCK TABLE idempotency_records');
+    await expect(claim()).rejects.toMatchObject({ code: 'PREDICTION_LOG_UNAVAILABLE' });
+    await database.client.query('COMMIT');
+    await eventually(() => claim());
   });
 });
 

@@ -1,12 +1,18 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
 import { DomainError } from '../../common/errors/domain-error.js';
+import type { Env } from '../../config/env.schema.js';
 import { Database } from '../../database/database.js';
 import type { IdempotentAnswer } from '../prediction-record.js';
 import { inProgress } from './in-progress.js';
 
 /** The right of one request to answer for a key. */
 export type IdempotencyClaim = Omit<IdempotentAnswer, 'response'>;
+
+/** The claim, or what was answered when the key was used before. */
+type Begun = IdempotencyClaim | { response: Uint8Array };
 
 /**
  * A claim that is older and has no answer was left behind by a process that died. (If it was not, its answer is refused: see
@@ -41,16 +47,39 @@ const RELEASE = `DELETE FROM idempotency_records WHERE caller = $1 AND key = $2 
 export class IdempotencyRecords {
   private readonly logger = new Logger(IdempotencyRecords.name);
 
-  constructor(private readonly database: Database) {}
+  private readonly timeoutMs: number;
+
+  constructor(
+    private readonly database: Database,
+    config: ConfigService<Env, true>,
+  ) {
+    this.timeoutMs = config.get('PREDICTION_LOG_COMMIT_TIMEOUT_MS', { infer: true });
+  }
 
   /**
    * Claims a key, or finds what was answered when it was used before.
    *
    * @param caller keys of different callers have nothing to do with each other
    * @param bodyHash SHA-256 of the request's body
-   * @throws DomainError IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_IN_PROGRESS or PREDICTION_LOG_UNAVAILABLE
+   * @throws DomainError IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_IN_PROGRESS or PREDICTION_LOG_UNAVAILABLE, the latter also when
+   *   PostgreSQL has said nothing for PREDICTION_LOG_COMMIT_TIMEOUT_MS
    */
-  async begin(caller: string, key: string, bodyHash: Uint8Array): Promise<IdempotencyClaim | { response: Uint8Array }> {
+  async begin(caller: string, key: string, bodyHash: Uint8Array): Promise<Begun> {
+    const begun = this.claimOrFind(caller, key, bodyHash);
+    const timeout = new AbortController();
+    const late = delay(this.timeoutMs, undefined, timeout).then(() => {
+      this.logger.error('Idempotency keys cannot be looked up', { reason: 'PostgreSQL says nothing' });
+      void giveBack(begun, this);
+      throw unavailable();
+    });
+    try {
+      return await Promise.race([begun, late]);
+    } finally {
+      timeout.abort();
+    }
+  }
+
+  private async claimOrFind(caller: string, key: string, bodyHash: Uint8Array): Promise<Begun> {
     const claim = randomUUID();
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const claimed = await this.query(CLAIM, [caller, key, bodyHash, claim]);
@@ -80,14 +109,27 @@ export class IdempotencyRecords {
       return await dataSource.query<Row[]>(sql, parameters);
     } catch (cause) {
       this.logger.error('Idempotency keys cannot be looked up', { reason: String(cause) });
-      throw new DomainError('PREDICTION_LOG_UNAVAILABLE', {
-        detail: 'Whether the Idempotency-Key was used before cannot be seen at the moment. Try again.',
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
-        cause,
-      });
+      throw unavailable(cause);
     }
   }
 }
+
+/** A claim that comes too late for its request must not be in the way of the next try until its lease ends. */
+async function giveBack(begun: Promise<Begun>, records: IdempotencyRecords): Promise<void> {
+  try {
+    const late = await begun;
+    if ('claim' in late) await records.release(late);
+  } catch {
+    // It was told where it failed, and the lease ends.
+  }
+}
+
+const unavailable = (cause?: unknown) =>
+  new DomainError('PREDICTION_LOG_UNAVAILABLE', {
+    detail: 'Whether the Idempotency-Key was used before cannot be seen at the moment. Try again.',
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+    cause,
+  });
 
 const keyReused = () =>
   new DomainError('IDEMPOTENCY_KEY_REUSED', {
