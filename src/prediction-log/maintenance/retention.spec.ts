@@ -11,7 +11,9 @@ import { queryOn } from '../../database/query.js';
 import type { LogEntry } from '../prediction-record.js';
 import { idRange } from '../scan/id-range.js';
 import { onSnapshot } from '../scan/snapshot.js';
+import { reportOf } from '../verify/report.js';
 import { verifyLog } from '../verify/verify-log.js';
+import { writeCheckpoint } from './checkpoints.js';
 import { attachDefaults, detachPartition } from './detach-partition.js';
 import { ensurePartitions, PARTITIONED_TABLES } from './partitions.js';
 import { applyRetention } from './retention.js';
@@ -163,8 +165,58 @@ describe('applyRetention', () => {
     expect((await apply()).dropped).toHaveLength(2);
   });
 
+  /** @param table the first of August's that stays attached */
+  async function breakOffAt(table: string): Promise<void> {
+    await record('2024-08-15T00:00:00Z', 'august');
+    await record('2024-10-15T00:00:00Z', 'october');
+    const reader = await startReading(table);
+    await expect(apply()).rejects.toMatchObject({ code: '55P03' });
+    await reader.end();
+  }
+
+  it.each([
+    ['prediction_outcomes', ['predictions_2024_08']],
+    ['chain_groups', ['predictions_2024_08', 'prediction_outcomes_2024_08']],
+  ])('leaves a log that fits when it is broken off at %s', async (table, detached) => {
+    await breakOffAt(table);
+    expect(await storedReferences()).toEqual(['october']);
+    const verification = await verify();
+    expect(verification).toMatchObject({
+      findings: { described: [] },
+      contents: { predictions: { rows: 2, groups: 2 } },
+      detached,
+    });
+    expect(reportOf(verification)).toContain(`being dropped, which were checked as well: ${detached.join(', ')}\n`);
+    expect((await apply()).dropped).toHaveLength(2);
+    expect(await verify()).toMatchObject({
+      findings: { described: [] },
+      contents: { predictions: { rows: 1, groups: 1 } },
+      detached: [],
+    });
+  });
+
+  it.each([
+    ['a row that was changed', `UPDATE predictions_2024_08 SET caller = 'x'`, /: is not what was recorded$/],
+    ['a row that was removed', 'DELETE FROM predictions_2024_08', /row 0 is missing$/],
+    ['a month without a checkpoint', 'DELETE FROM retention_checkpoints', /row 0 is missing$/],
+    ['a month whose checkpoint was changed', `UPDATE retention_checkpoints SET heads = '[]'`, /row 0 is missing$/],
+    [
+      'a row of another month that was put there',
+      `CREATE TABLE moved AS SELECT * FROM predictions_2024_08 UNION ALL SELECT * FROM predictions;
+       DELETE FROM predictions;
+       DROP TABLE predictions_2024_08;
+       ALTER TABLE moved RENAME TO predictions_2024_08`,
+      /: is of another month$/,
+    ],
+  ])('hides nothing when it is broken off: %s', async (_what, tampering, finding) => {
+    await breakOffAt('prediction_outcomes');
+    await sql(tampering);
+    expect((await verify()).findings.described).toContainEqual(expect.stringMatching(finding));
+  });
+
   it('goes on with a detachment that was broken off', async () => {
     await record('2024-08-15T00:00:00Z', 'august');
+    await writeCheckpoint(queryOn(database.client), AUGUST, database.env.PREDICTION_LOG_CHAIN_KEY);
     await sql('ALTER TABLE predictions DETACH PARTITION predictions_default');
     const reader = await startReading('predictions');
     await sql('SET statement_timeout = 200');
@@ -178,6 +230,7 @@ describe('applyRetention', () => {
 
     await attachDefaults(queryOn(database.client));
     await record('1999-12-31T00:00:00Z', 'goes to DEFAULT');
+    expect(await verify()).toMatchObject({ findings: { described: [] }, detached: ['predictions_2024_08'] });
     expect((await apply()).dropped[0]).toMatchObject({ month: '2024-08-01', rowCounts: { predictions: 1 } });
     expect(await storedReferences()).toEqual(['goes to DEFAULT']);
   });

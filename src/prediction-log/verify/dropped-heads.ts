@@ -9,9 +9,9 @@ export class DroppedHeads {
   private readonly heads = new Set<string>();
   private readonly newest = new Map<string, number>();
 
-  /** @param heads of signed checkpoints */
-  constructor(heads: Iterable<ChainHead>) {
-    for (const { writer, sequence, hash } of heads) {
+  /** @param checkpoints that are signed with the key */
+  constructor(checkpoints: readonly Checkpoint[]) {
+    for (const { writer, sequence, hash } of checkpoints.flatMap(({ heads }) => heads)) {
       this.heads.add(`${writer} ${sequence} ${hash}`);
       this.newest.set(writer, Math.max(sequence, this.newest.get(writer) ?? 0));
     }
@@ -34,21 +34,21 @@ const checkpointSchema = z.object({
   heads: z.array(z.object({ writer: z.string(), sequence: z.number(), hash: z.string() })),
 });
 
-/** The heads of all checkpoints that are signed with the key; the others are findings. */
-export async function droppedHeads(query: Query, key: string, findings: Findings): Promise<DroppedHeads> {
+/** All checkpoints that are signed with the key; the others are findings. */
+export async function signedCheckpoints(query: Query, key: string, findings: Findings): Promise<Checkpoint[]> {
   const checkpoints = await query<Record<keyof Checkpoint, unknown> & { hmac: Buffer }>(
     `SELECT partition_month::text AS month, row_counts AS "rowCounts", heads, hmac
      FROM retention_checkpoints ORDER BY partition_month`,
   );
-  const heads: ChainHead[] = [];
+  const signed: Checkpoint[] = [];
   for (const { hmac, ...stored } of checkpoints) {
     const checkpoint = checkpointSchema.safeParse(stored).data;
-    if (checkpoint && checkpointHmac(checkpoint, key).equals(hmac)) heads.push(...checkpoint.heads);
+    if (checkpoint && checkpointHmac(checkpoint, key).equals(hmac)) signed.push(checkpoint);
     else {
       findings.add(
         `retention_checkpoints ${String(stored.month)}: was changed, or was not written with this PREDICTION_LOG_CHAIN_KEY`,
       );
     }
   }
-  return new DroppedHeads(heads);
+  return signed;
 }

@@ -1,7 +1,7 @@
 import type { Verification } from './verify-log.js';
 
 /** What was checked and what was found, in lines for a person. */
-export function reportOf({ findings, contents, order, heads }: Verification): string {
+export function reportOf({ findings, contents, order, heads, detached }: Verification): string {
   const lines = Object.entries(contents).map(
     ([table, { rows, erased, groups }]) => `${table}: ${rows} rows (${erased} erased) in ${groups} groups`,
   );
@@ -11,6 +11,9 @@ export function reportOf({ findings, contents, order, heads }: Verification): st
   }
   if (order.dropped > 0) {
     lines.push(`groups that follow one that was dropped at the end of its retention: ${order.dropped}`);
+  }
+  if (detached.length > 0) {
+    lines.push(`tables of months that are being dropped, which were checked as well: ${detached.join(', ')}`);
   }
   lines.push(
     heads > 0

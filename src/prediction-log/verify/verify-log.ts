@@ -6,7 +6,8 @@ import { CONTEXT_COLUMNS } from '../scan/columns.js';
 import type { IdRange } from '../scan/id-range.js';
 import { chainedTables } from './chained-table.js';
 import { type Contents, ContentsCheck } from './contents-check.js';
-import { droppedHeads } from './dropped-heads.js';
+import { wholeLog } from './detached-tables.js';
+import { DroppedHeads, signedCheckpoints } from './dropped-heads.js';
 import { Findings } from './findings.js';
 import { checkHeads } from './heads-check.js';
 import { type Order, OrderCheck } from './order-check.js';
@@ -18,6 +19,8 @@ export interface Verification {
   order: Order;
   /** How many heads were looked for. */
   heads: number;
+  /** Tables of months that are being dropped, which were read as parts of the log. */
+  detached: string[];
 }
 
 /**
@@ -34,14 +37,16 @@ export async function verifyLog(
   heads: readonly ChainHead[],
 ): Promise<Verification> {
   const findings = new Findings();
+  const checkpoints = await signedCheckpoints(query, key, findings);
+  const whole = await wholeLog(query, checkpoints, findings);
   const contents: Record<string, Contents> = {};
   for (const table of chainedTables(await checkedContexts(query, findings))) {
-    contents[table.name] = await new ContentsCheck(query, table, range, key, findings).run();
+    contents[table.name] = await new ContentsCheck(whole.query, table, range, key, findings).run();
   }
-  const dropped = await droppedHeads(query, key, findings);
-  const order = await new OrderCheck(query, range, dropped, findings).run();
-  await checkHeads(query, heads, dropped, findings);
-  return { findings, contents, order, heads: heads.length };
+  const dropped = new DroppedHeads(checkpoints);
+  const order = await new OrderCheck(whole.query, range, dropped, findings).run();
+  await checkHeads(whole.query, heads, dropped, findings);
+  return { findings, contents, order, heads: heads.length, detached: whole.detached };
 }
 
 /** @returns the ids of all scoring contexts: one for each model version and runtime, so they are few */
