@@ -94,6 +94,45 @@ describe('TcpProxy', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(200);
   });
 
+  it('stalls one connection both ways, its end too, while the others go on', async () => {
+    const atServer = once(server, 'connection') as Promise<[net.Socket]>;
+    const socket = net.connect(Number(new URL(proxy.url).port), '127.0.0.1');
+    const [stalled] = await atServer;
+    await proxy.setMode({ kind: 'stall', sends: 'COMMIT' });
+    const silence = proxy.silence();
+    socket.write('COMMIT');
+    await silence;
+    stalled.write('a notice');
+    expect(await ask(proxy.url)).toEqual(REPLY);
+    expect([stalled.bytesRead, socket.bytesRead]).toEqual([0, 0]);
+    socket.destroy();
+    expect(await ask(proxy.url)).toEqual(REPLY);
+    expect(stalled.readableEnded).toBe(false);
+    await proxy.setMode({ kind: 'pass' });
+    await once(stalled, 'close');
+    expect(stalled.bytesRead).toBe('COMMIT'.length);
+  });
+
+  it('lets a connection that stalled go on where it was', async () => {
+    await proxy.setMode({ kind: 'stall' });
+    const silence = proxy.silence();
+    const reply = ask(proxy.url);
+    await silence;
+    expect(await ask(proxy.url)).toEqual(REPLY);
+    await proxy.setMode({ kind: 'pass' });
+    expect(await reply).toEqual(REPLY);
+  });
+
+  it('lets a client vanish whose connection the server goes on to see', async () => {
+    const atServer = once(server, 'connection') as Promise<[net.Socket]>;
+    const socket = net.connect(Number(new URL(proxy.url).port), '127.0.0.1');
+    const [left] = await atServer;
+    await proxy.setMode({ kind: 'vanish' });
+    await once(socket, 'close');
+    expect(await ask(proxy.url)).toEqual(REPLY);
+    expect([left.readableEnded, left.destroyed]).toEqual([false, false]);
+  });
+
   it('leaves no connection open when it closes', async () => {
     await proxy.setMode({ kind: 'silent' });
     const reply = ask(proxy.url);

@@ -16,14 +16,32 @@ export type ProxyMode =
   /** Replies come at this rate. */
   | { kind: 'slow'; bytesPerSecond: number }
   /** A connection is closed once this many bytes of replies have come. */
-  | { kind: 'cut'; afterBytes: number };
+  | { kind: 'cut'; afterBytes: number }
+  /**
+   * The next connection whose client sends something, or something with this text in it, stalls: nothing passes either way,
+   * not even its end, until the mode changes. The others go on.
+   */
+  | { kind: 'stall'; sends?: string }
+  /**
+   * Open connections end for their clients alone. The server's sides stay open and silent until they are reset or the proxy
+   * closes, as after a host has lost power; connections that come later pass.
+   */
+  | { kind: 'vanish' };
+
+interface Connection {
+  client: Socket;
+  server: Socket;
+  vanished: boolean;
+}
 
 /** Stands between a client and a server, on a loopback port of its own, and breaks the connection in ways that networks do. */
 export class TcpProxy {
   private readonly listener = net.createServer((client) => this.accept(client));
   private readonly sockets = new Set<Socket>();
+  private readonly connections = new Set<Connection>();
   private readonly events = new EventEmitter<{ mode: []; silence: [] }>().setMaxListeners(0);
   private mode: ProxyMode = { kind: 'pass' };
+  private stalled: Connection | undefined;
 
   private constructor(
     private readonly target: URL,
@@ -48,14 +66,14 @@ export class TcpProxy {
     return this.sockets.size;
   }
 
-  /** Resolves when the next reply falls silent. */
+  /** Resolves when the next reply falls silent, or a connection stalls. */
   async silence(): Promise<void> {
     await once(this.events, 'silence');
   }
 
   async setMode(mode: ProxyMode): Promise<void> {
-    this.mode = mode;
-    this.events.emit('mode');
+    this.change(mode);
+    if (mode.kind === 'vanish') this.vanish();
     if (mode.kind === 'refuse' || mode.kind === 'reset') this.sockets.forEach((socket) => socket.resetAndDestroy());
     if (mode.kind === 'refuse') await this.stopListening();
     else await this.listen();
@@ -63,9 +81,21 @@ export class TcpProxy {
 
   async close(): Promise<void> {
     this.sockets.forEach((socket) => socket.destroy());
-    this.mode = { kind: 'pass' };
-    this.events.emit('mode');
+    this.change({ kind: 'pass' });
     await this.stopListening();
+  }
+
+  private change(mode: ProxyMode): void {
+    this.mode = mode;
+    this.stalled = undefined;
+    this.events.emit('mode');
+  }
+
+  private vanish(): void {
+    for (const connection of this.connections) {
+      connection.vanished = true;
+      connection.client.destroy();
+    }
   }
 
   private async listen(): Promise<void> {
@@ -89,10 +119,17 @@ export class TcpProxy {
     }
     const server = net.connect(Number(this.target.port), this.target.hostname);
     this.track(server);
-    client.on('close', () => server.destroy());
-    void this.relay(client, server, (chunk) => passOn(chunk, server));
+    const connection = { client, server, vanished: false };
+    this.connections.add(connection);
+    client.on('close', () => void this.endServer(connection));
+    void this.relay(connection, client, server, async (chunk) => {
+      if (this.isToStall(chunk)) this.stall(connection);
+      await this.passable(connection);
+      await passOn(chunk, server);
+    });
     let repliedBytes = 0;
-    void this.relay(server, client, async (chunk) => {
+    void this.relay(connection, server, client, async (chunk) => {
+      await this.passable(connection);
       await this.reply(chunk, client, repliedBytes);
       repliedBytes += chunk.byteLength;
     });
@@ -105,11 +142,39 @@ export class TcpProxy {
     socket.on('close', () => this.sockets.delete(socket));
   }
 
-  private async relay(from: Socket, to: Socket, deliver: (chunk: Buffer) => Promise<void>): Promise<void> {
+  private isToStall(chunk: Buffer): boolean {
+    return this.mode.kind === 'stall' && !this.stalled && chunk.includes(this.mode.sends ?? '');
+  }
+
+  private stall(connection: Connection): void {
+    this.stalled = connection;
+    this.events.emit('silence');
+  }
+
+  /** Resolves once what has come through a connection may go on. */
+  private async passable(connection: Connection): Promise<void> {
+    while (this.stalled === connection) await once(this.events, 'mode');
+    if (connection.vanished && !connection.server.destroyed) await once(connection.server, 'close');
+  }
+
+  private async endServer(connection: Connection): Promise<void> {
+    await this.passable(connection);
+    connection.server.destroy();
+    this.connections.delete(connection);
+  }
+
+  private async relay(
+    connection: Connection,
+    from: Socket,
+    to: Socket,
+    deliver: (chunk: Buffer) => Promise<void>,
+  ): Promise<void> {
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) await deliver(chunk);
+      await this.passable(connection);
       to.end();
     } catch {
+      await this.passable(connection);
       to.destroy();
     }
   }
@@ -137,6 +202,8 @@ export class TcpProxy {
       case 'pass':
       case 'refuse':
       case 'reset':
+      case 'stall':
+      case 'vanish':
         await passOn(chunk, client);
         break;
     }
