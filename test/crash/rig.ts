@@ -8,6 +8,7 @@ import { Client } from 'pg';
 import { PostgresServer } from '../../deploy/local/postgres-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
+import { writeVariant } from '../support/model-variant.ts';
 import type { Acknowledged } from './load.ts';
 import { PostgresProcess } from './postgres-process.ts';
 
@@ -18,6 +19,19 @@ const CHAIN_KEY = 'the chain key of the crash harness, not secret';
 /** What of a row a client was told, beside its id. */
 export type Told = Omit<Acknowledged, 'id'>;
 
+export interface StoredRow extends Told {
+  /** Of the batch or the single prediction. */
+  entryId: string;
+}
+
+export interface Stored {
+  /** By their ids. */
+  rows: Map<string, StoredRow>;
+  /** What is kept of each Idempotency-Key that was answered. */
+  keys: Map<string, { entryId: string; sha256: string }>;
+  rowsWithoutContext: number;
+}
+
 /** A service and a PostgreSQL of its own, both to be killed and started again. */
 export class CrashRig {
   readonly port: number;
@@ -25,6 +39,7 @@ export class CrashRig {
   private readonly directory: string;
   private readonly durability: string;
   private service: ChildProcess | undefined;
+  private starts = 0;
 
   private constructor(directory: string, port: number, postgres: PostgresProcess, durability: string) {
     this.directory = directory;
@@ -50,7 +65,9 @@ export class CrashRig {
     return rig;
   }
 
+  /** Each time with another model, so that its scoring context is not in the database yet. */
   async startService(): Promise<void> {
+    await writeVariant('ml/model', this.model, 0.5 + ++this.starts / 10_000);
     const child = spawn(process.execPath, ['dist/main.js'], { env: this.environment, stdio: 'ignore' });
     this.service = child;
     await eventually(async () => {
@@ -88,12 +105,25 @@ export class CrashRig {
     }
   }
 
-  async storedRows(): Promise<Map<string, Told>> {
+  async stored(): Promise<Stored> {
     const client = new Client(this.postgres.url);
     await client.connect();
-    const { rows } = await client.query<Acknowledged>('SELECT id, reference, probability FROM predictions');
+    const { rows } = await client.query<StoredRow & { id: string }>(
+      'SELECT id, reference, probability, coalesce(batch_id, id) AS "entryId" FROM predictions',
+    );
+    const { rows: keys } = await client.query<{ key: string; entryId: string; sha256: string }>(
+      `SELECT key, entry_id AS "entryId", encode(sha256(response), 'hex') AS sha256
+        FROM idempotency_records WHERE response IS NOT NULL`,
+    );
+    const { rowCount } = await client.query(
+      'SELECT FROM predictions WHERE context_id NOT IN (SELECT id FROM scoring_contexts)',
+    );
     await client.end();
-    return new Map(rows.map(({ id, reference, probability }) => [id, { reference, probability }]));
+    return {
+      rows: new Map(rows.map(({ id, ...row }) => [id, row])),
+      keys: new Map(keys.map(({ key, ...record }) => [key, record])),
+      rowsWithoutContext: rowCount ?? 0,
+    };
   }
 
   async close(): Promise<void> {
@@ -102,11 +132,16 @@ export class CrashRig {
     rmSync(this.directory, { recursive: true });
   }
 
+  private get model(): string {
+    return path.join(this.directory, 'model');
+  }
+
   private get environment(): NodeJS.ProcessEnv {
     return {
       HOST: '127.0.0.1',
       PORT: String(this.port),
       LOG_FORMAT: 'json',
+      MODEL_URI: `file:${this.model}`,
       MODEL_CACHE_DIR: path.join(this.directory, 'cache'),
       DATABASE_URL: this.postgres.url,
       PREDICTION_LOG_CHAIN_KEY: CHAIN_KEY,
