@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const CONNECTIONS = 16;
+export const CONNECTIONS = 16;
 const TRANSACTION_EVERY = 40;
 const BATCH_ROWS = 20;
 /** Goes in three statements of one transaction, and to PostgreSQL in more than a packet. */

@@ -9,7 +9,7 @@ import { PostgresServer } from '../../deploy/local/postgres-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { writeVariant } from '../support/model-variant.ts';
-import type { Acknowledged } from './load.ts';
+import { type Acknowledged, CONNECTIONS } from './load.ts';
 import { PostgresProcess } from './postgres-process.ts';
 
 const READY_WITHIN_MS = 30_000;
@@ -142,6 +142,8 @@ export class CrashRig {
       PORT: String(this.port),
       LOG_FORMAT: 'json',
       MODEL_URI: `file:${this.model}`,
+      // None is to be refused because there are many: on a slow machine every connection may wait for one.
+      BATCH_MAX_PENDING: String(CONNECTIONS),
       MODEL_CACHE_DIR: path.join(this.directory, 'cache'),
       DATABASE_URL: this.postgres.url,
       PREDICTION_LOG_CHAIN_KEY: CHAIN_KEY,
