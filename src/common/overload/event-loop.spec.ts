@@ -9,8 +9,9 @@ function compute(): void {
   while (performance.now() < endsAt);
 }
 
-/** After a turn that brought something and computed. */
+/** After a turn that brought something and computed; it begins where the next one will: {@link nextTurn} may end in this turn. */
 async function afterBusyTurn(): Promise<EventLoop> {
+  await nextTurn();
   const loop = new EventLoop();
   loop.look();
   compute();
@@ -38,6 +39,7 @@ describe('EventLoop', () => {
   });
 
   it('tells arrivals of one turn from those of the next', async () => {
+    await nextTurn();
     const loop = new EventLoop();
     const { turn } = loop.look();
     expect(loop.look().turn).toBe(turn);
