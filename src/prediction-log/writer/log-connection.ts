@@ -55,7 +55,7 @@ export class LogConnection {
   /** Makes sure that the contexts are there before rows name them. Not part of a group: a spare one does no harm. */
   async ensureContexts(rows: readonly LogRow[]): Promise<void> {
     for (const { entry } of rows) {
-      if (this.contexts.has(entry.context.id)) continue;
+      if (this.isOpen && this.contexts.has(entry.context.id)) continue;
       await this.query(insertContext(entry.context));
       this.contexts.add(entry.context.id);
     }
@@ -85,6 +85,8 @@ export class LogConnection {
   }
 
   private async open(): Promise<Client> {
+    // It may lead to another server, which lost what the one before had committed last.
+    this.forgetContexts();
     const client = new Client(this.options);
     // Without a listener a connection that breaks while it is idle would end the process; the next query opens another.
     client.on('error', () => {
