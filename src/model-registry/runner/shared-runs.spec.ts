@@ -58,4 +58,11 @@ describe('SharedRuns', () => {
     await shared.gathered();
     expect(runs).toEqual([1]);
   });
+
+  it('knows it of full runs too', async () => {
+    const { runs, score, shared } = setUp();
+    for (const value of VALUES.slice(0, 128)) void score(value);
+    await shared.gathered();
+    expect(runs).toEqual([64, 64]);
+  });
 });

@@ -6,6 +6,8 @@ const MAX_ROWS = 64;
 interface Gathering {
   rows: Float32Array[];
   run: Promise<ModelRun>;
+  /** Until it is full or its run begins. */
+  isOpen: boolean;
 }
 
 /**
@@ -13,21 +15,21 @@ interface Gathering {
  * one. No timer is involved, so a lone row does not wait for others that may never come.
  */
 export class SharedRuns {
-  private gathering: Gathering | undefined;
+  private newest: Gathering | undefined;
 
   constructor(private readonly score: (rows: Float32Array, rowCount: number) => Promise<ModelRun>) {}
 
   /** @param row `[d]` */
   async scoreRow(row: Float32Array): Promise<RowScore> {
-    const { rows, run } = (this.gathering ??= this.gather());
-    const index = rows.push(row) - 1;
-    if (rows.length === MAX_ROWS) this.gathering = undefined;
-    return { run: await run, index };
+    const gathering = this.newest?.isOpen ? this.newest : (this.newest = this.gather());
+    const index = gathering.rows.push(row) - 1;
+    if (gathering.rows.length === MAX_ROWS) gathering.isOpen = false;
+    return { run: await gathering.run, index };
   }
 
-  /** Resolves once no row waits for its run any more. */
+  /** Resolves once no row waits for its run to begin any more: runs begin in the order in which they were gathered. */
   async gathered(): Promise<void> {
-    await this.gathering?.run.catch(() => undefined);
+    await this.newest?.run.catch(() => undefined);
   }
 
   private gather(): Gathering {
@@ -35,8 +37,9 @@ export class SharedRuns {
     const endOfTurn = new Promise<void>((resolve) => void setImmediate(resolve));
     const gathering = {
       rows,
+      isOpen: true,
       run: endOfTurn.then(() => {
-        if (this.gathering === gathering) this.gathering = undefined;
+        gathering.isOpen = false;
         return this.score(concatenated(rows), rows.length);
       }),
     };
