@@ -1,6 +1,6 @@
 import type { ModelMetadata } from './mlmodel.js';
 import { ModelRejectedError } from './model-rejected.error.js';
-import type { ModelRunner } from './runner/model-runner.js';
+import { isProbability, type ModelRunner } from './runner/model-runner.js';
 
 /**
  * Runs a model for the first time: on zeros, which also warms it up, then on the rows whose probabilities are known.
@@ -35,7 +35,7 @@ function toRows(inputs: readonly (readonly (number | null)[])[], width: number):
 }
 
 function assertProbabilities(scores: Float32Array): void {
-  if (!scores.every((score) => score >= 0 && score <= 1)) {
+  if (!scores.every(isProbability)) {
     throw new ModelRejectedError(
       'The model gives scores that are not probabilities (not finite, or outside 0 to 1). ' +
         'Export it with its sigmoid or calibration included.',

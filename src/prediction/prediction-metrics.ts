@@ -3,13 +3,13 @@ import { getToken, InjectMetric, makeCounterProvider, makeHistogramProvider } fr
 import { type Counter, type Histogram, register } from 'prom-client';
 import { BulkHistogram } from '../common/metrics/bulk-histogram.js';
 import { ActiveModel } from '../model-registry/active-model.js';
-import type { ModelRun } from '../model-registry/runner/model-runner.js';
+import { isProbability, type ModelRun } from '../model-registry/runner/model-runner.js';
 import type { ScoringSpec } from '../model-registry/served-model.js';
 
 export const predictionMetricProviders = [
   makeCounterProvider({
     name: 'predictions_total',
-    help: 'Rows answered, by model version and predicted class.',
+    help: 'Rows scored, by model version and predicted class.',
     labelNames: ['version', 'prediction'],
   }),
   {
@@ -17,7 +17,7 @@ export const predictionMetricProviders = [
     useFactory: () =>
       new BulkHistogram(
         'prediction_probability',
-        'Probabilities of default that were answered.',
+        'Probabilities of default that the model gave.',
         Array.from({ length: 20 }, (_, i) => (i + 1) / 20),
       ).register(register),
   },
@@ -53,7 +53,8 @@ export class PredictionMetrics {
   }
 
   /** One run of the model. */
-  scored({ ref, threshold }: ScoringSpec, { probabilities, durationMs }: ModelRun): void {
+  scored({ ref, threshold }: ScoringSpec, { probabilities: scores, durationMs }: ModelRun): void {
+    const probabilities = scores.every(isProbability) ? scores : scores.filter(isProbability);
     let positives = 0;
     for (let i = 0; i < probabilities.length; i++) if (probabilities[i]! >= threshold) positives++;
     this.probability.observeAll(probabilities);
@@ -61,7 +62,7 @@ export class PredictionMetrics {
     if (positives > 0) this.predictions.inc({ version: ref.version, prediction: '1' }, positives);
     if (negatives > 0) this.predictions.inc({ version: ref.version, prediction: '0' }, negatives);
     this.inferenceDuration.observe(durationMs / 1000);
-    this.batchRows.observe(probabilities.length);
+    this.batchRows.observe(scores.length);
   }
 
   /** A service that lives through many versions must not keep a series for each; the last one's may yet be scraped. */

@@ -92,6 +92,13 @@ describe('PredictionService', () => {
     ]);
   });
 
+  it.each([Number.NaN, Infinity, -0.1, 1.5])('has no answer where the model gives %d', async (score) => {
+    const { counter, predict } = setUp(scoring(score));
+    await expect(predict(request)).rejects.toMatchObject({ code: 'NO_PROBABILITY' });
+    const { values } = await counter.get();
+    expect(values.map(({ value }) => value)).toEqual([0, 0]);
+  });
+
   it('says MODEL_NOT_READY, and when to come back, while no model is live', async () => {
     await expect(setUp().predict(request)).rejects.toMatchObject({
       code: 'MODEL_NOT_READY',

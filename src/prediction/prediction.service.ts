@@ -1,12 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../common/ids/new-id.js';
 import { ActiveModel } from '../model-registry/active-model.js';
+import { isProbability } from '../model-registry/runner/model-runner.js';
 import type { ServedModel } from '../model-registry/served-model.js';
 import { PredictionLog } from '../prediction-log/prediction-log.js';
 import type { IdempotencyClaim } from '../prediction-log/idempotency/idempotency-records.js';
 import type { Origin } from '../prediction-log/request-origin.js';
 import { scoringContext } from '../prediction-log/scoring-context.js';
 import { FeatureEncoder } from './feature-encoder.js';
+import { noProbability } from './no-probability.js';
 import type { PredictRequest, PredictResponse } from './prediction.schemas.js';
 import { PredictionMetrics } from './prediction-metrics.js';
 
@@ -25,7 +27,7 @@ export class PredictionService {
    * Scores a row, records the answer, and only then gives it.
    *
    * @returns the reply's body, a PredictResponse as JSON
-   * @throws DomainError INVALID_REQUEST, FEATURES_MISMATCH, MODEL_NOT_READY, and as {@link PredictionLog.record}
+   * @throws DomainError INVALID_REQUEST, FEATURES_MISMATCH, NO_PROBABILITY, MODEL_NOT_READY, and as {@link PredictionLog.record}
    */
   async predict({ data, reference }: PredictRequest, origin: Origin, claim?: IdempotencyClaim): Promise<string> {
     const model = this.activeModel.current();
@@ -36,6 +38,7 @@ export class PredictionService {
     // Once for all rows of the run.
     if (index === 0) this.metrics.scored(model, run);
     const probability = run.probabilities[index]!;
+    if (!isProbability(probability)) throw noProbability('data.features');
     const prediction = probability >= model.threshold ? 1 : 0;
     const id = newId();
     const response: PredictResponse = {

@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type is not supported' },
   FEATURES_MISMATCH: { status: 422, title: 'The features do not fit the live model' },
+  NO_PROBABILITY: { status: 422, title: 'The model gives no probability for the features' },
   IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The Idempotency-Key was used with another body' },
   TOO_MANY_FAILURES: { status: 429, title: 'Too many requests with a wrong token' },
   INTERNAL_ERROR: { status: 500, title: 'The service failed' },

@@ -1,10 +1,13 @@
 /** What one run of a model gave. */
 export interface ModelRun {
-  /** `[n]` probabilities of class 1 (default). */
+  /** `[n]` probabilities of class 1 (default), as far as {@link isProbability} says so. */
   probabilities: Float32Array;
   /** Without the wait for the run's turn. */
   durationMs: number;
 }
+
+/** Some models overflow, or take a logarithm of what they should not. */
+export const isProbability = (score: number): boolean => score >= 0 && score <= 1;
 
 /** One row of a run that others may share. */
 export interface RowScore {

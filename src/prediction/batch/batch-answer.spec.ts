@@ -44,6 +44,18 @@ describe('answerBatch', () => {
     expect((await answer(rows)).rows).toBeUndefined();
   });
 
+  it.each([Number.NaN, Infinity, -0.1, 1.5])('answers no row when one gets %d for a probability', async (score) => {
+    const model = servedModel({ runner: new FakeModelRunner(2, ([first]) => (first === 7 ? score : 0.5)) });
+    const body = bodyOf([
+      [1, 1],
+      [7, 1],
+    ]);
+    await expect(answerBatch(body, model, model.runner, false)).rejects.toMatchObject({
+      code: 'NO_PROBABILITY',
+      errors: [{ path: 'data.1.features' }],
+    });
+  });
+
   it('answers no row when one is bad, and names that one', async () => {
     await expect(answer([[0.25, 1], [0.5], [0.75, 1]])).rejects.toMatchObject({
       code: 'FEATURES_MISMATCH',

@@ -1,8 +1,9 @@
 import { parseJson } from '../../common/http/json-body.js';
 import { invalidRequest } from '../../common/errors/schema-issues.js';
-import type { ModelRun, ModelRunner } from '../../model-registry/runner/model-runner.js';
+import { isProbability, type ModelRun, type ModelRunner } from '../../model-registry/runner/model-runner.js';
 import type { ScoringSpec } from '../../model-registry/served-model.js';
 import { FeatureEncoder, type FeatureWarning } from '../feature-encoder.js';
+import { noProbability } from '../no-probability.js';
 import { type PredictBatchRequest, predictBatchRequestSchema } from '../prediction.schemas.js';
 import { batchReply } from './batch-reply.js';
 
@@ -33,7 +34,7 @@ export interface BatchRows {
  * the same code runs on the main thread and in a worker.
  *
  * @param records whether the rows are wanted: another thread's garbage collector pays for each that is handed over
- * @throws DomainError INVALID_JSON, INVALID_REQUEST or FEATURES_MISMATCH (the first bad row is named)
+ * @throws DomainError INVALID_JSON, INVALID_REQUEST, FEATURES_MISMATCH or NO_PROBABILITY (the first bad row is named)
  */
 export async function answerBatch(
   body: Uint8Array,
@@ -54,6 +55,8 @@ export async function answerBatch(
   }
 
   const run = await runner.score(inputs, data.length);
+  const without = run.probabilities.findIndex((score) => !isProbability(score));
+  if (without >= 0) throw noProbability(`data.${without}.features`);
 
   const { body: reply, ids } = batchReply(run.probabilities, spec, warnings);
   return {

@@ -33,11 +33,6 @@ describe('batchReply', () => {
     expect(body.toString()).toBe(JSON.stringify(expected));
   });
 
-  it('stays JSON when a model gives no number', () => {
-    const { predictions } = JSON.parse(reply([Number.NaN]).body.toString());
-    expect(predictions).toEqual([expect.objectContaining({ prediction: 0, probability: null })]);
-  });
-
   it('names each of ten thousand rows, in ascending order', () => {
     const { ids } = reply(Array.from({ length: 10_000 }, () => 0.25));
     expect(new Set(ids()).size).toBe(10_000);

@@ -68,7 +68,7 @@ export function batchReply(
 
 /** As JSON.stringify does; digit by digit, since a call of Buffer's own method takes longer than so short a text. */
 function writeNumber(value: number, target: Uint8Array, offset: number): number {
-  const text = Number.isFinite(value) ? String(value) : 'null';
+  const text = String(value);
   for (let i = 0; i < text.length; i++) target[offset + i] = text.charCodeAt(i);
   return offset + text.length;
 }
