@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { domainErrorOf } from '../../../test/support/domain-error-of.js';
 import { parseJson } from './json-body.js';
 
+const MIB = 2 ** 20;
+
 const refusalOf = (body: string | Uint8Array) => domainErrorOf(() => parseJson(Buffer.from(body)));
 
 describe('parseJson', () => {
@@ -15,6 +17,19 @@ describe('parseJson', () => {
 
   it('takes deep nesting, which is refused by shape and not by a full stack', () => {
     expect(parseJson(Buffer.from('['.repeat(50_000) + ']'.repeat(50_000)))).toHaveLength(1);
+  });
+
+  it.each([
+    ['brackets', '['.repeat(MIB)],
+    ['objects in each other', '{"":'.repeat(MIB / 4)],
+    ['objects beside each other', `[${'{},'.repeat(MIB / 2)}{}]`],
+  ])('refuses a large body of %s before it takes many times its memory', (_what, body) => {
+    expect(refusalOf(body + ' ').code).toBe('INVALID_REQUEST');
+  });
+
+  it('takes a large body that has brackets in strings', () => {
+    const text = String.raw`"\\[\"[{` + '['.repeat(MIB) + '"';
+    expect(parseJson(Buffer.from(text))).toHaveLength(MIB + 5);
   });
 
   it.each([
