@@ -20,6 +20,8 @@ const TELL_EVERY_MS = 1000;
 /** Of a body, what costs the event loop as much as a single row: a batch of 64 rows is as much work as nine of them. */
 const BYTES_A_PLACE = 400;
 const SCORING_ROUTES: ReadonlySet<string | undefined> = new Set(['/predict', '/predict/batch']);
+/** For requests that name their path alone. */
+const BASE = 'http://service';
 
 const overloaded = new DomainError('OVERLOADED', {
   detail: 'More requests arrive than this instance can answer in time. Try again, or run more replicas.',
@@ -56,16 +58,17 @@ export class ScoringAdmission {
     const listeners = server.listeners('request') as RequestListener[];
     server.removeAllListeners('request');
     server.on('request', (request, response) => {
-      if (SCORING_ROUTES.has(request.url) && !this.admits(request, response)) return;
+      const route = scoringRoute(request);
+      if (route !== undefined && !this.admits(route, request, response)) return;
       for (const answer of listeners) answer.call(server, request, response);
     });
   }
 
-  private admits(request: IncomingMessage, response: ServerResponse): boolean {
+  private admits(route: string, request: IncomingMessage, response: ServerResponse): boolean {
     const weight = weightOf(request);
     const reason = this.overload.refuses(this.inFlight, weight, this.eventLoop.look());
     if (reason) {
-      this.refuse(request, response, reason);
+      this.refuse(route, request, response, reason);
       return false;
     }
     this.inFlight += weight;
@@ -74,7 +77,7 @@ export class ScoringAdmission {
     return true;
   }
 
-  private refuse(request: IncomingMessage, response: ServerResponse, reason: ShedReason): void {
+  private refuse(route: string, request: IncomingMessage, response: ServerResponse, reason: ShedReason): void {
     const id = requestId(request);
     const { status } = ERROR_CODES[overloaded.code];
     const body = JSON.stringify(toProblem(overloaded, id));
@@ -87,7 +90,7 @@ export class ScoringAdmission {
     });
     response.end(body);
     this.shed.inc({ reason });
-    this.httpMetrics.answered(request.method!, request.url!, status, 0);
+    this.httpMetrics.answered(request.method!, route, status, 0);
     this.tell(reason);
   }
 
@@ -100,6 +103,19 @@ export class ScoringAdmission {
       });
       this.untold = 0;
     }, TELL_EVERY_MS).unref();
+  }
+}
+
+/** The route that a request will reach, if that scores: also by a path with a query, in escapes or after a host. */
+function scoringRoute({ method, url }: IncomingMessage): string | undefined {
+  if (SCORING_ROUTES.has(url)) return url;
+  if (method !== 'POST') return undefined;
+  try {
+    const path = decodeURI(new URL(url!, BASE).pathname);
+    return SCORING_ROUTES.has(path) ? path : undefined;
+  } catch {
+    // No route has such a path.
+    return undefined;
   }
 }
 

@@ -45,6 +45,18 @@ describe('more requests in flight than MAX_REQUESTS_IN_FLIGHT', () => {
     },
   );
 
+  it.each(['/predict?a=b', '/%70redict', '/predict/%62atch?a', 'http://elsewhere/predict'])(
+    'refuses POST %s, which is the same route',
+    async (path) => {
+      const unfinished = await unfinishedRequest();
+      const { port } = app.getHttpServer().address() as { port: number };
+      const refused = http.request({ port, path, method: 'POST', agent: false });
+      refused.setHeader('Content-Type', 'application/json').end(BODY);
+      expect(await statusOf(refused)).toBe(503);
+      unfinished.destroy();
+    },
+  );
+
   it('answers the one in flight, and then others again', async () => {
     const unfinished = await unfinishedRequest();
     expect((await predict()).status).toBe(503);
