@@ -9,6 +9,7 @@ import { schemaReference } from '../openapi/schema-reference.js';
 import type { RouteSettings } from '../common/http/route-settings.js';
 import { Idempotency } from '../prediction-log/idempotency/idempotency.js';
 import { RequestOrigin } from '../prediction-log/request-origin.js';
+import { BatchAdmission } from './batch/batch-admission.js';
 import { BatchService } from './batch/batch.service.js';
 import { PredictionService } from './prediction.service.js';
 import {
@@ -60,6 +61,7 @@ export class PredictionController {
   constructor(
     private readonly predictions: PredictionService,
     private readonly batches: BatchService,
+    private readonly batchAdmission: BatchAdmission,
     private readonly origin: RequestOrigin,
     private readonly idempotency: Idempotency,
   ) {}
@@ -107,6 +109,8 @@ export class PredictionController {
     // Fastify parses nothing where there is neither a body nor a content type.
     const body = (request.body as Buffer<ArrayBuffer> | undefined) ?? Buffer.alloc(0);
     void reply.type(JSON_TYPE);
-    return this.idempotency.run(request, reply, (claim) => this.batches.predict(body, this.origin.of(request), claim));
+    return this.batchAdmission.answering(request, () =>
+      this.idempotency.run(request, reply, (claim) => this.batches.predict(body, this.origin.of(request), claim)),
+    );
   }
 }

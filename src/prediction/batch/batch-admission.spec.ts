@@ -19,7 +19,7 @@ function arrive(admission: BatchAdmission, contentLength: string | undefined) {
   const done = ((error?: Error) => (refusal = error)) as HookHandlerDoneFunction;
   const request = { headers: { 'content-length': contentLength } } as FastifyRequest;
   admission.onRequest.call(undefined as never, request, { raw } as unknown as FastifyReply, done);
-  return { refusal, close: () => raw.emit('close') };
+  return { refusal, request, close: () => raw.emit('close') };
 }
 
 describe('BatchAdmission', () => {
@@ -38,6 +38,27 @@ describe('BatchAdmission', () => {
     arrive(admission, LARGE).close();
     expect(arrive(admission, LARGE).refusal).toBeDefined();
     first.close();
+    expect(arrive(admission, LARGE).refusal).toBeUndefined();
+  });
+
+  it('keeps the place of a batch that is worked on, also when its client has gone', async () => {
+    const admission = admissionOf('1');
+    const { request, close } = arrive(admission, LARGE);
+    const work = Promise.withResolvers<string>();
+    const answered = admission.answering(request, () => work.promise);
+    close();
+    expect(arrive(admission, LARGE).refusal).toBeDefined();
+    work.resolve('done');
+    expect(await answered).toBe('done');
+    expect(arrive(admission, LARGE).refusal).toBeUndefined();
+  });
+
+  it('keeps the place of a batch that was answered until its reply has left', async () => {
+    const admission = admissionOf('1');
+    const { request, close } = arrive(admission, LARGE);
+    await expect(admission.answering(request, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    expect(arrive(admission, LARGE).refusal).toBeDefined();
+    close();
     expect(arrive(admission, LARGE).refusal).toBeUndefined();
   });
 

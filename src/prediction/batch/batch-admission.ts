@@ -10,6 +10,13 @@ import { isLarge } from './batch-size.js';
 
 const RETRY_AFTER_SECONDS = 1;
 
+/** What a large batch in memory holds. */
+interface Place {
+  isClosed: boolean;
+  /** Also before anybody has begun to. */
+  isAnswered: boolean;
+}
+
 /**
  * Bounds the large batches that are in memory, whether they are being received, wait, or are worked on.
  * It decides before the body is read: a refused batch costs nothing.
@@ -17,6 +24,7 @@ const RETRY_AFTER_SECONDS = 1;
 @Injectable()
 export class BatchAdmission {
   private readonly limit: number;
+  private readonly places = new WeakMap<FastifyRequest, Place>();
   private pending = 0;
 
   constructor(
@@ -39,11 +47,33 @@ export class BatchAdmission {
         }),
       );
     }
+    const place = { isClosed: false, isAnswered: true };
+    this.places.set(request, place);
     this.pending++;
     // 'close' comes once, also when the client goes away before the reply.
-    reply.raw.once('close', () => this.pending--);
+    reply.raw.once('close', () => {
+      place.isClosed = true;
+      this.freeIfDone(place);
+    });
     done();
   };
+
+  /** Keeps a large batch's place until it was answered: one whose client has gone waits and works all the same. */
+  async answering<T>(request: FastifyRequest, answer: () => Promise<T>): Promise<T> {
+    const place = this.places.get(request);
+    if (!place || place.isClosed) return answer();
+    place.isAnswered = false;
+    try {
+      return await answer();
+    } finally {
+      place.isAnswered = true;
+      this.freeIfDone(place);
+    }
+  }
+
+  private freeIfDone({ isClosed, isAnswered }: Place): void {
+    if (isClosed && isAnswered) this.pending--;
+  }
 }
 
 /** Unknown lengths (chunked bodies) count as large. */
