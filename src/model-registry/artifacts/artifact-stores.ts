@@ -8,6 +8,7 @@ import { downloadArtifacts, type DownloadLimits } from './download-artifacts.js'
 import { LocalArtifactStore } from './local-artifact-store.js';
 import { MlflowArtifactStore } from './mlflow-artifact-store.js';
 import { S3ArtifactStore } from './s3-artifact-store.js';
+import { safeUri } from './safe-uri.js';
 
 /** Downloads a version from whatever store its URI names. */
 @Injectable()
@@ -37,7 +38,7 @@ export class ArtifactStores {
     const store = this.byScheme.get(scheme);
     if (!store) {
       throw new ModelRejectedError(
-        `The files are at ${artifactUri}, and the service reads s3:, mlflow-artifacts: and file: only: ` +
+        `The files are at ${safeUri(artifactUri)}, and the service reads s3:, mlflow-artifacts: and file: only: ` +
           'let MLflow pass them on (mlflow server --serve-artifacts) and register the model again.',
       );
     }

@@ -5,6 +5,7 @@ import { RegistryError } from '../registry-error.js';
 import { withTimeout } from '../transport/with-timeout.js';
 import { assertInside } from './artifact-path.js';
 import type { ArtifactFile, ArtifactStore } from './artifact-store.js';
+import { safeUri } from './safe-uri.js';
 
 const PARALLEL_FILES = 4;
 
@@ -33,7 +34,7 @@ export function downloadArtifacts(
   limits: DownloadLimits,
   signal: AbortSignal,
 ): Promise<void> {
-  return withTimeout(`The download from ${artifactUri}`, limits.timeoutMs, signal, async (limited) => {
+  return withTimeout(`The download from ${safeUri(artifactUri)}`, limits.timeoutMs, signal, async (limited) => {
     const files = await store.list(artifactUri, limited);
     checkListing(files, artifactUri, limits.maxBytes);
     await forEachInParallel(files, limited, (file, ended) => {
@@ -45,20 +46,20 @@ export function downloadArtifacts(
 
 function checkListing(files: readonly ArtifactFile[], artifactUri: string, maxBytes: number): void {
   if (files.length === 0) {
-    throw new RegistryError('not-found', `There are no files at ${artifactUri}: were they deleted?`);
+    throw new RegistryError('not-found', `There are no files at ${safeUri(artifactUri)}: were they deleted?`);
   }
   if (files.length > MAX_FILES) {
-    throw new RegistryError('too-large', `There are more than ${MAX_FILES} files at ${artifactUri}.`);
+    throw new RegistryError('too-large', `There are more than ${MAX_FILES} files at ${safeUri(artifactUri)}.`);
   }
   files.forEach((file) => assertInside(file.path));
   if (new Set(files.map((file) => file.path.normalize())).size !== files.length) {
-    throw new RegistryError('invalid-reply', `The list of the files at ${artifactUri} has a path twice.`);
+    throw new RegistryError('invalid-reply', `The list of the files at ${safeUri(artifactUri)} has a path twice.`);
   }
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   if (totalBytes > maxBytes) {
     throw new RegistryError(
       'too-large',
-      `The files at ${artifactUri} have ${totalBytes} bytes together, MODEL_MAX_BYTES allows ${maxBytes}.`,
+      `The files at ${safeUri(artifactUri)} have ${totalBytes} bytes together, MODEL_MAX_BYTES allows ${maxBytes}.`,
     );
   }
 }

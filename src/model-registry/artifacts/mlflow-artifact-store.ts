@@ -4,6 +4,7 @@ import { RegistryError } from '../registry-error.js';
 import { assertInside } from './artifact-path.js';
 import type { ArtifactFile, ArtifactStore } from './artifact-store.js';
 import { MAX_FILES } from './download-artifacts.js';
+import { safeUri } from './safe-uri.js';
 
 /** The artifact store behind an MLflow server that passes files on (`--serve-artifacts`): `mlflow-artifacts:/PATH`. */
 export class MlflowArtifactStore implements ArtifactStore {
@@ -21,7 +22,10 @@ export class MlflowArtifactStore implements ArtifactStore {
         else files.push({ path: path.slice(1), sizeBytes: entry.file_size });
       }
       if (folders.length + files.length > MAX_FILES) {
-        throw new RegistryError('too-large', `There are more than ${MAX_FILES} files and folders at ${artifactUri}.`);
+        throw new RegistryError(
+          'too-large',
+          `There are more than ${MAX_FILES} files and folders at ${safeUri(artifactUri)}.`,
+        );
       }
     }
     return files;
@@ -38,7 +42,7 @@ function rootOf(artifactUri: string): string {
   if (!root) {
     throw new RegistryError(
       'invalid-reply',
-      `MLflow says that the files are at ${artifactUri}; only mlflow-artifacts:/PATH, without a host, is followed.`,
+      `MLflow says that the files are at ${safeUri(artifactUri)}; only mlflow-artifacts:/PATH, without a host, is followed.`,
     );
   }
   return root;

@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { startHttpServer, startHttpsServer, TEST_CA_FILE, type TestServer } from '../../../test/support/http-server.js';
 import { testConfig } from '../../../test/support/test-config.js';
 import { S3ArtifactStore } from './s3-artifact-store.js';
@@ -24,6 +24,8 @@ const page = (keys: string[], next?: string): string =>
 describe('S3ArtifactStore', () => {
   const open: { close(): unknown }[] = [];
   let server: TestServer;
+  // What it takes to load is not to count as time that a store takes to answer.
+  beforeAll(() => import('@aws-sdk/client-s3'));
   afterEach(async () => {
     for (const each of open.splice(0).toReversed()) await each.close();
   });

@@ -13,6 +13,7 @@ import { withTimeout } from '../transport/with-timeout.js';
 import type { ArtifactFile, ArtifactStore } from './artifact-store.js';
 import { MAX_FILES } from './download-artifacts.js';
 import { s3Error } from './s3-error.js';
+import { safeUri } from './safe-uri.js';
 
 const pageSchema = z.array(z.object({ Key: z.string(), Size: z.int().nonnegative(), ETag: z.string().default('') }));
 
@@ -54,7 +55,7 @@ export class S3ArtifactStore implements ArtifactStore, OnApplicationShutdown {
   }
 
   list(artifactUri: string, signal: AbortSignal): Promise<S3Object[]> {
-    return this.call(`the list of ${artifactUri}`, signal, async (limited) => {
+    return this.call(`the list of ${safeUri(artifactUri)}`, signal, async (limited) => {
       const { bucket, prefix } = locationOf(artifactUri);
       const { client, ListObjectsV2Command } = await this.sdk();
       const objects: S3Object[] = [];
@@ -71,7 +72,7 @@ export class S3ArtifactStore implements ArtifactStore, OnApplicationShutdown {
 
   async read(artifactUri: string, path: string, signal: AbortSignal): Promise<Readable> {
     const { bucket, prefix } = locationOf(artifactUri);
-    const wanted = `${artifactUri}/${path}`;
+    const wanted = `${safeUri(artifactUri)}/${path}`;
     const body = await this.call(wanted, signal, async (limited) => {
       const { client, GetObjectCommand } = await this.sdk();
       const command = new GetObjectCommand({ Bucket: bucket, Key: `${prefix}${path}` });
@@ -119,7 +120,7 @@ function credentials(config: ConfigService<Env, true>) {
 function locationOf(artifactUri: string): { bucket: string; prefix: string } {
   const [, bucket, prefix] = /^s3:\/\/([^/]+)\/(.+?)\/*$/.exec(artifactUri) ?? [];
   if (!bucket || !prefix) {
-    throw new RegistryError('invalid-reply', `${artifactUri} is not of the form s3://BUCKET/PREFIX.`);
+    throw new RegistryError('invalid-reply', `${safeUri(artifactUri)} is not of the form s3://BUCKET/PREFIX.`);
   }
   return { bucket, prefix: `${prefix}/` };
 }
