@@ -1,10 +1,14 @@
 import { ModelRejectedError } from '../model-rejected.error.js';
+import type { ResolvedVersion } from '../source/model-source.js';
 
 const FIRST_BACKOFF_MS = 1000;
 const MAX_BACKOFF_MS = 5 * 60_000;
 
+/** What decides whether a version may serve; when any of it changes, it is worth another try. */
+type Candidate = Pick<ResolvedVersion, 'identity' | 'version' | 'expectedDigest' | 'allowSignatureChange'>;
+
 export interface VersionFailure {
-  identity: string;
+  candidate: Candidate;
   reason: string;
   /** False: this version must not serve, and trying again changes nothing. */
   retryable: boolean;
@@ -24,12 +28,12 @@ export class FailureMemory {
     return this.failure;
   }
 
-  remember(identity: string, error: Error, nowMs: number): VersionFailure {
-    const attempts = this.failure?.identity === identity ? this.failure.attempts + 1 : 1;
+  remember(candidate: Candidate, error: Error, nowMs: number): VersionFailure {
+    const attempts = this.failure && isSame(this.failure.candidate, candidate) ? this.failure.attempts + 1 : 1;
     const retryable = !(error instanceof ModelRejectedError);
     const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (attempts - 1), MAX_BACKOFF_MS);
     this.failure = {
-      identity,
+      candidate,
       reason: error.message,
       retryable,
       attempts,
@@ -38,12 +42,19 @@ export class FailureMemory {
     return this.failure;
   }
 
-  /** Whether this version failed and its time has not come yet. */
-  blocks(identity: string, nowMs: number): boolean {
-    return this.failure?.identity === identity && nowMs < this.failure.retryAt;
+  /** How this version failed, while its time has not come yet. */
+  blocking(candidate: Candidate, nowMs: number): VersionFailure | undefined {
+    const { failure } = this;
+    return failure && isSame(failure.candidate, candidate) && nowMs < failure.retryAt ? failure : undefined;
   }
 
   forget(): void {
     this.failure = undefined;
   }
 }
+
+const isSame = (a: Candidate, b: Candidate): boolean =>
+  a.identity === b.identity &&
+  a.version === b.version &&
+  a.expectedDigest === b.expectedDigest &&
+  a.allowSignatureChange === b.allowSignatureChange;

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { FakeModelSource } from '../../../test/fakes/fake-model-source.js';
@@ -27,8 +27,8 @@ describe('ModelFollower', () => {
   });
 
   /** Another process with the same cache, such as this one after a restart. */
-  async function launch() {
-    process = await launcher.start(source, { MODEL_CACHE_DIR: cacheDirectory });
+  async function launch(env: Record<string, string> = {}) {
+    process = await launcher.start(source, { MODEL_CACHE_DIR: cacheDirectory, ...env });
     return process.follower.start();
   }
 
@@ -538,6 +538,22 @@ describe('ModelFollower', () => {
       expect(process.status.degradedBecause).toMatch(/^A restart would come up on an older version/);
     });
 
+    it('is written to at the next look, and until then degraded', async () => {
+      await moveTo('2');
+      const state = readdirSync(path.join(cacheDirectory, 'served'));
+      breakState();
+      expect(await process.follower.rollback()).toEqual({ result: 'rolled-back' });
+      await look();
+      expect(process.status.degradedBecause).toMatch(/^A restart would come up on an older version/);
+      rmSync(path.join(cacheDirectory, 'served'));
+      mkdirSync(path.join(cacheDirectory, 'served'));
+      await look();
+      expect(readdirSync(path.join(cacheDirectory, 'served'))).toEqual(state);
+      await restart();
+      expect(process.liveVersion()).toBe('1');
+      expect(process.follower.servedState).toMatchObject({ pinned: true });
+    });
+
     it('leaves the live version serving when there is no place to download to', async () => {
       rmSync(path.join(cacheDirectory, 'downloads'), { recursive: true });
       writeFileSync(path.join(cacheDirectory, 'downloads'), '');
@@ -545,6 +561,56 @@ describe('ModelFollower', () => {
       source.moveAlias('2');
       expect(await look()).toMatchObject({ result: 'unavailable' });
       expect(process.liveVersion()).toBe('1');
+    });
+  });
+
+  describe('What served last', () => {
+    beforeEach(serveFirst);
+
+    it.each<[string, Partial<ResolvedVersion>, Record<string, string>]>([
+      ['MODEL_REQUIRE_DIGEST asks for a tag that it does not have', {}, { MODEL_REQUIRE_DIGEST: 'true' }],
+      ['its sha256 tag names other bytes by now', { expectedDigest: 'ab'.repeat(32) }, {}],
+    ])('is not restored by a start when %s', async (_why, changes, env) => {
+      await register('1', changes);
+      await process.close();
+      expect(await launch(env)).toMatchObject({ result: 'rejected' });
+      expect(process.liveVersion()).toBeUndefined();
+    });
+
+    it('is not restored without its tag where MODEL_REQUIRE_DIGEST asks for one, also while the registry is away', async () => {
+      source.failWith(outage);
+      await process.close();
+      expect(await launch({ MODEL_REQUIRE_DIGEST: 'true' })).toMatchObject({ result: 'unavailable' });
+      expect(process.liveVersion()).toBeUndefined();
+    });
+
+    it('is what a rollback goes to also when the version was deleted and created again meanwhile', async () => {
+      await register('1', { identity: 'm-another' });
+      await look();
+      expect(await process.follower.rollback()).toEqual({ result: 'rolled-back' });
+      expect(process.activeModel.current().identity).toBe('m-1');
+    });
+  });
+
+  describe('A version that was rejected', () => {
+    beforeEach(async () => {
+      await serveFirst();
+      await register('2', { identity: 'm-2', expectedDigest: 'ab'.repeat(32) });
+      source.moveAlias('2');
+      await look();
+    });
+
+    it('is tried again as another version, with another tag', async () => {
+      await register('3', { identity: 'm-2' });
+      source.moveAlias('3');
+      expect(await look()).toEqual({ result: 'swapped' });
+    });
+
+    it('is told of again after a pin that hid it', async () => {
+      await process.follower.pin('1');
+      await process.follower.unpin();
+      expect(await look()).toEqual({ result: 'waiting-to-retry' });
+      expect(process.status.degradedBecause).toMatch(/^Version 2 is named but could not go live/);
     });
   });
 

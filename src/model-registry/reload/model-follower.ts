@@ -29,6 +29,8 @@ export class ModelFollower {
   private lastAction: Promise<unknown> = Promise.resolve();
   private waitingLook: Promise<ReloadOutcome> | undefined;
   private state: ServedState | undefined;
+  /** The state, while the cache has an older one. */
+  private unwritten: ServedState | undefined;
 
   constructor(
     @Inject(ModelSource) private readonly source: ModelSource,
@@ -63,7 +65,7 @@ export class ModelFollower {
         return this.moveToVersion(this.state.served.version, 'startup');
       }
       const looked = await this.lookNow('startup');
-      if (!looked.error || !this.state) return looked;
+      if (!looked.error || !this.state || this.isRejected(this.state.served)) return looked;
       const restored = await this.restore(this.state.served, 'startup', 'restored');
       return restored.error ? looked : restored;
     });
@@ -138,7 +140,11 @@ export class ModelFollower {
     if (this.status.lookSucceeded(resolved)) {
       this.record(trigger, 'recovered', startedAt, { version: resolved.version });
     }
-    await this.writeDown(() => this.cache.confirm(this.source.uri));
+    await this.writeDown(async () => {
+      if (this.unwritten) await this.cache.writeState(this.unwritten);
+      this.unwritten = undefined;
+      await this.cache.confirm(this.source.uri);
+    });
     if (this.isLive(resolved) && (this.state?.pinned || this.isLiveUnderSameAlias(resolved))) {
       this.failures.forget();
       this.status.inStep();
@@ -150,8 +156,18 @@ export class ModelFollower {
         : this.moveToVersion(this.state.served.version, trigger);
     }
     this.status.behind();
-    if (this.failures.blocks(resolved.identity, Date.now())) return { result: 'waiting-to-retry' };
+    const failure = this.failures.blocking(resolved, Date.now());
+    if (failure) {
+      this.status.versionFailed(failure);
+      return { result: 'waiting-to-retry' };
+    }
     return this.moveTo(resolved, trigger, { result: 'swapped', startedAt });
+  }
+
+  /** Whether it is this very version that must not serve, such as after a stricter setting or another sha256 tag. */
+  private isRejected({ identity, version }: CachedVersion): boolean {
+    const { last } = this.failures;
+    return last?.retryable === false && last.candidate.identity === identity && last.candidate.version === version;
   }
 
   /** Two registered versions can share one logged model, and so the identity; answers must name the right one. */
@@ -205,8 +221,7 @@ export class ModelFollower {
     } catch (error) {
       // Told to the operator who asked for it by name; what the source names has not failed.
       const isOperatorsPin = trigger === 'admin' && result === 'pinned';
-      if (!isOperatorsPin)
-        this.status.versionFailed(this.failures.remember(resolved.identity, asError(error), Date.now()));
+      if (!isOperatorsPin) this.status.versionFailed(this.failures.remember(resolved, asError(error), Date.now()));
       this.record(trigger, resultOf(error), startedAt, { version, error: asError(error) });
       return failed(asError(error));
     } finally {
@@ -255,7 +270,8 @@ export class ModelFollower {
   private goLive(model: ServedModel, { pinned }: { pinned: boolean }): void {
     const served = cachedVersion(model);
     const before = this.state?.served;
-    const previous = before && before.version !== served.version ? before : this.state?.previous;
+    const isOther = before && (before.version !== served.version || before.identity !== served.identity);
+    const previous = isOther ? before : this.state?.previous;
     this.activeModel.activate(model);
     this.metrics.modelActivated(model);
     this.setState({
@@ -273,9 +289,15 @@ export class ModelFollower {
     this.status.pinned(state.pinned);
   }
 
+  /** What fails here is tried again at the next look. */
   private async writeState(): Promise<void> {
     const { state } = this;
-    if (state) await this.writeDown(() => this.cache.writeState(state));
+    if (!state) return;
+    this.unwritten = state;
+    await this.writeDown(async () => {
+      await this.cache.writeState(state);
+      this.unwritten = undefined;
+    });
   }
 
   /** What serves goes on serving even when it cannot be written down; then a restart would know less. */

@@ -20,7 +20,7 @@ const named = (version: string): ResolvedVersion => ({
 });
 
 const failure: VersionFailure = {
-  identity: 'm-2',
+  candidate: named('2'),
   reason: 'Known row 31 of 32 is off.',
   retryable: false,
   attempts: 1,

@@ -126,6 +126,21 @@ describe('SourceWatcher', () => {
       expect(follower.looks).toEqual(['poll', 'poll', 'poll']);
     });
 
+    it('looks again at what cannot move when an operator has left it behind', async () => {
+      source.canMove = false;
+      activeModel.activate(servedModel());
+      follower.look = async (trigger) => {
+        follower.looks.push(trigger);
+        status.isStale = false;
+        return { result: 'swapped' };
+      };
+      await start();
+      await pass(3 * POLL_INTERVAL_MS);
+      status.isStale = true;
+      await pass(3 * POLL_INTERVAL_MS);
+      expect(follower.looks).toEqual(['poll']);
+    });
+
     it('looks even at what cannot move until it is live, then no more', async () => {
       source.canMove = false;
       follower.started = { result: 'unavailable', error: new RegistryError('timeout', 'No answer.') };

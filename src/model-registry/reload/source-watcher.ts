@@ -89,9 +89,8 @@ export class SourceWatcher implements OnModuleInit, OnApplicationBootstrap, OnAp
   }
 
   private scheduleNextLook(): void {
+    if (this.closed) return;
     const live = this.activeModel.peek() !== undefined;
-    const settled = live && !this.source.canMove && !this.status.isStale;
-    if (this.closed || settled) return;
     if (live) this.retries = 0;
     const intervalMs = live ? this.pollIntervalMs : Math.min(this.pollIntervalMs, FIRST_RETRY_MS * 2 ** this.retries++);
     const nextAt = this.pollStartedAt + intervalMs * (EARLIEST_LOOK + (LATEST_LOOK - EARLIEST_LOOK) * Math.random());
@@ -100,8 +99,13 @@ export class SourceWatcher implements OnModuleInit, OnApplicationBootstrap, OnAp
 
   private async poll(): Promise<void> {
     this.pollStartedAt = performance.now();
-    await this.look('poll');
+    if (!this.isSettled) await this.look('poll');
     this.scheduleNextLook();
+  }
+
+  /** What cannot move need not be looked at again, unless an operator's action has left it behind. */
+  private get isSettled(): boolean {
+    return this.activeModel.peek() !== undefined && !this.source.canMove && !this.status.isStale;
   }
 
   /** Failures of a look are recorded by the follower; what is caught here is a fault of our own. */

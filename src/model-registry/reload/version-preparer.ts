@@ -35,11 +35,7 @@ export class VersionPreparer {
    * @throws ModelRejectedError when the version must not serve; RegistryError when it could not be had
    */
   async prepare(version: ResolvedVersion, sourceUri: string, signal: AbortSignal): Promise<ServedModel> {
-    if (version.expectedDigest === undefined && this.requireDigest) {
-      throw new ModelRejectedError(
-        'The model version has no sha256 tag, which MODEL_REQUIRE_DIGEST asks for: register it with ml/register.py.',
-      );
-    }
+    this.assertVouchedFor(version.expectedDigest !== undefined);
     const files = (await this.fromCache(version)) ?? (await this.download(version, signal));
     return this.load(files, { ...version, digestVouched: version.expectedDigest !== undefined }, sourceUri);
   }
@@ -47,9 +43,10 @@ export class VersionPreparer {
   /**
    * Prepares a version with nothing but the cache.
    *
-   * @throws ModelRejectedError when its files are gone or damaged
+   * @throws ModelRejectedError when its files are gone or damaged, or it must not serve
    */
   async restore(version: CachedVersion, sourceUri: string): Promise<ServedModel> {
+    this.assertVouchedFor(version.digestVouched);
     if (!(await this.cache.has(version.digest))) {
       throw new ModelRejectedError(
         `The files of version ${version.version} are no longer in the cache: pin the version by ` +
@@ -102,6 +99,13 @@ export class VersionPreparer {
     } finally {
       await this.cache.discard(directory);
     }
+  }
+
+  private assertVouchedFor(hasDigest: boolean): void {
+    if (hasDigest || !this.requireDigest) return;
+    throw new ModelRejectedError(
+      'The model version has no sha256 tag, which MODEL_REQUIRE_DIGEST asks for: register it with ml/register.py.',
+    );
   }
 
   private assertVouched({ expectedDigest, version }: ResolvedVersion, digest: string): void {
