@@ -11,6 +11,8 @@ import { withFileLock } from './file-lock.js';
 
 /** Longer than MODEL_DOWNLOAD_TIMEOUT_MS can be. */
 const ABANDONED_AFTER_MS = 2 * 3_600_000;
+/** Far longer than a model takes to load and to try: who began before that has died. */
+const TRIAL_ABANDONED_AFTER_MS = 10_000;
 
 /** A version as it lies in the cache: enough to serve it again with nothing else at hand. */
 export const cachedVersionSchema = z.object({
@@ -44,6 +46,7 @@ const indexEntrySchema = z.object({ identity: z.string(), digest: z.string() });
  *     identities/<sha256>    identity -> digest: which bytes a version had when it was first seen
  *     served/<sha256>        MODEL_URI -> what it served last, and before, and whether that is pinned
  *     confirmed/<sha256>     MODEL_URI -> when the source last said what it means (modification time)
+ *     trials/<sha256>/<uuid> identity -> a process that began to load it and has not ended to
  *     downloads/<uuid>/      in progress
  *
  * Everything appears by an atomic rename. What is named under `served/` is never evicted.
@@ -63,7 +66,7 @@ export class ModelCache {
   async open(): Promise<void> {
     try {
       await makeDirectory(this.root);
-      for (const folder of ['versions', 'identities', 'served', 'confirmed', 'downloads']) {
+      for (const folder of ['versions', 'identities', 'served', 'confirmed', 'trials', 'downloads']) {
         await mkdir(path.join(this.root, folder), { recursive: true });
       }
       const probe = path.join(this.root, 'downloads', randomUUID());
@@ -149,6 +152,24 @@ export class ModelCache {
       await utimes(this.directoryOf(state.served.digest), now, now);
       await this.evict();
     });
+  }
+
+  /** How many processes have died while they loaded a version or tried it, since {@link endTrials}. */
+  async abandonedTrials(identity: string): Promise<number> {
+    const folder = this.trialsFolder(identity);
+    const names = await readdir(folder).catch(() => []);
+    const ages = await Promise.all(names.map(async (name) => Date.now() - (await stat(path.join(folder, name))).mtimeMs));
+    return ages.filter((ageMs) => ageMs > TRIAL_ABANDONED_AFTER_MS).length;
+  }
+
+  /** To be called before a version is loaded, which a bad one may never come back from. */
+  async beginTrial(identity: string): Promise<void> {
+    await mkdir(this.trialsFolder(identity), { recursive: true });
+    await writeFile(path.join(this.trialsFolder(identity), randomUUID()), '');
+  }
+
+  async endTrials(identity: string): Promise<void> {
+    await rm(this.trialsFolder(identity), { recursive: true, force: true });
   }
 
   /** What a process left behind that died in the middle. */
@@ -243,6 +264,10 @@ export class ModelCache {
 
   private confirmedFile(uri: string): string {
     return path.join(this.root, 'confirmed', sha256(uri));
+  }
+
+  private trialsFolder(identity: string): string {
+    return path.join(this.root, 'trials', sha256(identity));
   }
 
   private get lockFile(): string {

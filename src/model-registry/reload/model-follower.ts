@@ -82,7 +82,9 @@ export class ModelFollower {
 
   /** As {@link look}, and what failed before is tried again at once. */
   reload(): Promise<ReloadOutcome> {
-    return this.exclusively(() => {
+    return this.exclusively(async () => {
+      const { last } = this.failures;
+      if (last) await this.cache.endTrials(last.candidate.identity);
       this.failures.forget();
       return this.lookNow('admin');
     });

@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeModelSource } from '../../../test/fakes/fake-model-source.js';
@@ -21,10 +21,12 @@ describe('VersionPreparer', () => {
   const launcher = registryLauncher();
   let source: FakeModelSource;
   let directory: string;
+  let ownCache: string;
   let process: RegistryProcess;
 
   async function start(env: Record<string, string> = {}) {
-    process = await launcher.start(source, { MODEL_CACHE_DIR: launcher.temporaryDirectory(), ...env });
+    ownCache = launcher.temporaryDirectory();
+    process = await launcher.start(source, { MODEL_CACHE_DIR: ownCache, ...env });
     await process.cache.open();
   }
 
@@ -48,6 +50,37 @@ describe('VersionPreparer', () => {
     source = new FakeModelSource();
     directory = await launcher.model();
     await start();
+  });
+
+  describe('A version that processes died of', () => {
+    /** A process that began to try it, and was gone a minute ago. */
+    const die = async () => {
+      await process.cache.beginTrial('m-1');
+      const trials = path.join(ownCache, 'trials');
+      const [identity] = readdirSync(trials);
+      const aMinuteAgo = new Date(Date.now() - 60_000);
+      for (const name of readdirSync(path.join(trials, identity!))) {
+        utimesSync(path.join(trials, identity!, name), aMinuteAgo, aMinuteAgo);
+      }
+    };
+
+    it('is not tried a third time', async () => {
+      await die();
+      await die();
+      await expectRefusal(prepare(), /^2 processes have ended while they loaded this version or tried it/);
+    });
+
+    it('is tried once more after one death, and forgiven when it comes through', async () => {
+      await die();
+      await prepare();
+      await die();
+      await expect(prepare()).resolves.toBeDefined();
+    });
+
+    it('is not taken for one that others try at this moment', async () => {
+      for (let others = 0; others < 3; others++) await process.cache.beginTrial('m-1');
+      await expect(prepare()).resolves.toBeDefined();
+    });
   });
 
   it('gives a model that knows where it came from, and leaves its files in the cache', async () => {

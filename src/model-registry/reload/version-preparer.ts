@@ -9,6 +9,9 @@ import { ModelRejectedError } from '../model-rejected.error.js';
 import type { ServedModel } from '../served-model.js';
 import type { ResolvedVersion } from '../source/model-source.js';
 
+/** One death may have had other reasons, such as a node that went away. */
+const MAX_ABANDONED_TRIALS = 2;
+
 /** What a version from the registry and one from the cache both say of where they came from. */
 type Provenance = Pick<CachedVersion, 'name' | 'version' | 'alias' | 'identity' | 'digestVouched'> & {
   runId?: string | undefined;
@@ -37,7 +40,8 @@ export class VersionPreparer {
   async prepare(version: ResolvedVersion, sourceUri: string, signal: AbortSignal): Promise<ServedModel> {
     this.assertVouchedFor(version.expectedDigest !== undefined);
     const files = (await this.fromCache(version)) ?? (await this.download(version, signal));
-    return this.load(files, { ...version, digestVouched: version.expectedDigest !== undefined }, sourceUri);
+    const provenance = { ...version, digestVouched: version.expectedDigest !== undefined };
+    return this.onTrial(version, () => this.load(files, provenance, sourceUri));
   }
 
   /**
@@ -66,6 +70,26 @@ export class VersionPreparer {
     sourceUri: string,
   ): Promise<ServedModel> {
     return this.loader.load(files, { ref: { name, version, alias }, identity, runId, digestVouched, sourceUri });
+  }
+
+  /** A graph may hang this process for good, or end it. The next ones shall not follow it for ever. */
+  private async onTrial<T>({ identity, version }: ResolvedVersion, load: () => Promise<T>): Promise<T> {
+    const abandoned = await this.cache.abandonedTrials(identity);
+    if (abandoned >= MAX_ABANDONED_TRIALS) {
+      throw new ModelRejectedError(
+        `${abandoned} processes have ended while they loaded this version or tried it: it may run without end, or take all ` +
+          'memory. Try it elsewhere first; POST /admin/model/reload tries it here again.',
+      );
+    }
+    // A cache that cannot be written to keeps no good version from going live; the follower tells of it.
+    await this.cache.beginTrial(identity).catch((error: unknown) => {
+      this.logger.warn('A trial could not be noted in MODEL_CACHE_DIR', { version, reason: String(error) });
+    });
+    try {
+      return await load();
+    } finally {
+      await this.cache.endTrials(identity).catch(() => undefined);
+    }
   }
 
   private async fromCache(version: ResolvedVersion): Promise<ModelFiles | undefined> {
