@@ -11,11 +11,10 @@ async function main(): Promise<void> {
   const app = await createApp(runtimeFacts());
   const config = app.get<ConfigService<Env, true>>(ConfigService);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      void app
-        .get(Shutdown)
-        .run(app)
-        .then((inTime) => process.exit(inTime ? 0 : 1));
+    process.on(signal, () => {
+      const shutdown = app.get(Shutdown);
+      if (shutdown.isBegun) new Logger('Service').warn('Already shutting down', { signal });
+      else void shutdown.run(app).then((inTime) => process.exit(inTime ? 0 : 1));
     });
   }
   const [port, host] = [config.get('PORT', { infer: true }), config.get('HOST', { infer: true })];

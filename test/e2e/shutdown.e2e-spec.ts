@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import http from 'node:http';
+import net from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { type BuiltService, startBuiltService } from '../support/built-service.js';
+import { eventually } from '../support/eventually.js';
 import { fixtureModel } from '../support/fixture-models.js';
 
 const BODY = JSON.stringify({ data: { features: [50, 0.5, 1] } });
@@ -55,6 +58,33 @@ describe('SIGTERM', () => {
     await expect(answer).rejects.toThrow('socket hang up');
     expect(await ended).toBe(1);
     expect(service.logs()).toContain('still in flight at the end of SHUTDOWN_GRACE_MS');
+  });
+});
+
+describe('A shutdown', () => {
+  it('does not wait for connections that never sent anything, such as those of a load balancer', async () => {
+    const service = await start();
+    const { hostname, port } = new URL(service.url);
+    const socket = net.connect(Number(port), hostname);
+    await once(socket, 'connect');
+    socket.resume();
+    const ended = once(socket, 'close');
+
+    expect(await service.stop('SIGTERM')).toBe(0);
+
+    await ended;
+    expect(service.logs()).not.toContain('still in flight');
+  });
+
+  it('happens once, however many signals come', async () => {
+    const service = await start({ SHUTDOWN_DELAY_MS: '500' });
+    const ended = service.stop('SIGTERM');
+    await eventually(() => expect(service.logs()).toContain('Shutting down'));
+    service.process.kill('SIGINT');
+    service.process.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    expect(service.logs().match(/Shut down/g)).toHaveLength(1);
+    expect(service.logs()).toContain('Already shutting down');
   });
 });
 

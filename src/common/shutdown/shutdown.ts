@@ -1,14 +1,17 @@
 import { once } from 'node:events';
-import { Server as NetServer } from 'node:net';
+import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type INestApplication, Injectable, Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { FastifyInstance } from 'fastify';
 import type { Env } from '../../config/env.schema.js';
+import { endsWithin } from '../ends-within.js';
 import { Listeners } from '../http/listeners.js';
 
 /** Ample for a request that had set out on a connection when the listener closed. */
 const LINGER_MS = 100;
+/** What is left once the last request was answered: models, files, connections to what may be hanging. */
+const CLOSE_MS = 5000;
 
 /**
  * Ends the process without failing a request, made for rolling updates: say "not ready", go on answering until load
@@ -17,6 +20,7 @@ const LINGER_MS = 100;
 @Injectable()
 export class Shutdown {
   private readonly logger = new Logger(Shutdown.name);
+  private readonly sockets = new Set<Socket>();
   private begun = false;
 
   constructor(
@@ -34,9 +38,13 @@ export class Shutdown {
       if (this.begun) void reply.header('Connection', 'close');
       done();
     });
+    fastify.server.on('connection', (socket: Socket) => {
+      this.sockets.add(socket);
+      socket.on('close', () => this.sockets.delete(socket));
+    });
   }
 
-  /** @returns whether everything closed within SHUTDOWN_GRACE_MS, without cutting a request */
+  /** @returns whether requests ended within SHUTDOWN_GRACE_MS and everything closed after that */
   async run(app: INestApplication): Promise<boolean> {
     const delayMs = this.config.get('SHUTDOWN_DELAY_MS', { infer: true });
     const graceMs = this.config.get('SHUTDOWN_GRACE_MS', { infer: true });
@@ -50,22 +58,29 @@ export class Shutdown {
       server.closeAllConnections();
     }, graceMs);
     await delay(delayMs);
-    await drain(server, this.listeners);
+    await this.drain(server);
     clearTimeout(cut);
-    await app.close();
+    if (!(await endsWithin(CLOSE_MS, app.close()))) {
+      inTime = false;
+      this.logger.error('Something does not close; ending without it', { waitedMs: CLOSE_MS });
+    }
     this.logger.log('Shut down');
     return inTime;
   }
-}
 
-/**
- * Takes no more connections and waits for those that there are. http.Server's own close would cut at once every
- * connection without a request, and so those whose request is still on its way.
- */
-async function drain(server: FastifyInstance['server'], others: Listeners): Promise<void> {
-  const closed = once(server, 'close');
-  NetServer.prototype.close.call(server);
-  const sweep = setInterval(() => server.closeIdleConnections(), LINGER_MS);
-  await Promise.all([closed, others.close()]);
-  clearInterval(sweep);
+  /**
+   * Takes no more connections and waits for those that there are. http.Server's own close would cut at once every
+   * connection without a request, and so those whose request is still on its way.
+   */
+  private async drain(server: FastifyInstance['server']): Promise<void> {
+    const closed = once(server, 'close');
+    NetServer.prototype.close.call(server);
+    const sweep = setInterval(() => {
+      server.closeIdleConnections();
+      // Those that a balancer keeps for later have never sent anything, which is not what Node.js calls idle.
+      for (const socket of this.sockets) if (socket.bytesRead === 0) socket.destroy();
+    }, LINGER_MS);
+    await Promise.all([closed, this.listeners.close()]);
+    clearInterval(sweep);
+  }
 }

@@ -1,4 +1,5 @@
-import { Client, type ClientConfig, DatabaseError, type QueryConfig, type QueryResult } from 'pg';
+import { Client, type ClientConfig, type Connection, DatabaseError, type QueryConfig, type QueryResult } from 'pg';
+import { endsWithin } from '../../common/ends-within.js';
 import { queryOn } from '../../database/query.js';
 import { assertSchemaIsCurrent } from '../../database/schema-check.js';
 import type { ChainGroup } from '../chain/chain-writer.js';
@@ -9,6 +10,8 @@ import { bindPredictions, INSERT_PREDICTIONS, insertContext } from './statements
 
 /** How much longer than PostgreSQL's own limit a statement may take before its connection is given up as dead. */
 const GRACE_MS = 1000;
+/** Ample for a server that answers at all. */
+const END_MS = 1000;
 
 /**
  * A connection that comes back: opened when it is needed, given up when it broke. What a broken one was doing may have
@@ -71,7 +74,7 @@ export class LogConnection {
     this.client = undefined;
     // What the connection has not sent yet must stay as it is.
     this.message = new BindMessage();
-    await client?.end().catch(() => undefined);
+    if (client) await end(client);
   }
 
   private async use<T>(action: (client: Client) => Promise<T>): Promise<T> {
@@ -97,10 +100,17 @@ export class LogConnection {
       await assertSchemaIsCurrent(queryOn(client));
       return client;
     } catch (error) {
-      await client.end().catch(() => undefined);
+      await end(client);
       throw error;
     }
   }
+}
+
+/** A server that hangs never closes its side of the connection, which is what `pg` waits for. */
+async function end(client: Client): Promise<void> {
+  const ended = client.end().catch(() => undefined);
+  if (await endsWithin(END_MS, ended)) return;
+  (client as unknown as { connection: Connection }).connection.stream.destroy();
 }
 
 /** Class 57P: the server shuts down or has ended this connection; 25006: it has become a standby. */
