@@ -19,7 +19,8 @@ import { isLarge } from './batch/batch-size.js';
 const TELL_EVERY_MS = 1000;
 /** Of a body, what costs the event loop as much as a single row: a batch of 64 rows is as much work as nine of them. */
 const BYTES_A_PLACE = 400;
-const SCORING_ROUTES: ReadonlySet<string | undefined> = new Set(['/predict', '/predict/batch']);
+const BATCH_ROUTE = '/predict/batch';
+const SCORING_ROUTES: ReadonlySet<string | undefined> = new Set(['/predict', BATCH_ROUTE]);
 /** For requests that name their path alone. */
 const BASE = 'http://service';
 
@@ -65,15 +66,23 @@ export class ScoringAdmission {
   }
 
   private admits(route: string, request: IncomingMessage, response: ServerResponse): boolean {
-    const weight = weightOf(request);
+    const weight = weightOf(route, request);
     const reason = this.overload.refuses(this.inFlight, weight, this.eventLoop.look());
     if (reason) {
       this.refuse(route, request, response, reason);
       return false;
     }
-    this.inFlight += weight;
+    let places = 1;
+    this.inFlight += places;
     // Comes once, also when the client goes away before the reply.
-    response.on('close', () => void (this.inFlight -= weight));
+    response.on('close', () => void (this.inFlight -= places));
+    if (weight > 1) {
+      // Until its body is there it costs nothing, however much it has announced.
+      request.on('end', () => {
+        places = weight;
+        this.inFlight += weight - 1;
+      });
+    }
     return true;
   }
 
@@ -120,7 +129,7 @@ function scoringRoute({ method, url }: IncomingMessage): string | undefined {
 }
 
 /** What a request costs the event loop, in refusals. Most of what a large batch costs, it costs a worker thread. */
-function weightOf({ headers }: IncomingMessage): number {
+function weightOf(route: string, { headers }: IncomingMessage): number {
   const bytes = Number(headers['content-length'] ?? 0);
-  return isLarge(bytes) ? 1 : 1 + Math.trunc(bytes / BYTES_A_PLACE);
+  return route === BATCH_ROUTE && isLarge(bytes) ? 1 : 1 + Math.trunc(bytes / BYTES_A_PLACE);
 }

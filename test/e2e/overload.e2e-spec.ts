@@ -66,6 +66,19 @@ describe('more requests in flight than MAX_REQUESTS_IN_FLIGHT', () => {
     await eventually(async () => expect((await predict()).status).toBe(200));
   });
 
+  it('takes the places of a large body once that has come: announcing one costs nothing', async () => {
+    await app.close();
+    app = await startTestApp({ MODEL_URI: fixtureModel('lightgbm-small'), MAX_REQUESTS_IN_FLIGHT: '3' });
+    await app.listen(0, '127.0.0.1');
+    const { port } = app.getHttpServer().address() as { port: number };
+    const headers = { 'Content-Type': 'application/json', 'Content-Length': 16_000 };
+    const unfinished = http.request({ port, path: '/predict', method: 'POST', headers, agent: false });
+    unfinished.on('error', () => undefined).write(' ');
+    await eventually(async () => expect((await samplesOf('http_requests_in_flight'))[0]!.value).toBe(1));
+    expect((await predict()).status).toBe(200);
+    unfinished.destroy();
+  });
+
   it('counts a request as ended when its client goes away', async () => {
     (await unfinishedRequest()).destroy();
     await eventually(async () => expect((await predict()).status).toBe(200));

@@ -13,6 +13,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 
 /** A client that sends more slowly would hold a place among the large batches for nothing. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** Node.js looks every 30 s by itself, and the limit would be 90 s. */
+const TIMEOUT_CHECK_MS = 1000;
 
 /** Fastify as this service uses it: JSON bodies, or lines of JSON where a route takes those, request ids, limits, and errors as problem documents. */
 export function createAdapter(): FastifyAdapter {
@@ -21,6 +23,7 @@ export function createAdapter(): FastifyAdapter {
     bodyLimit: DEFAULT_BODY_LIMIT_BYTES,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     requestIdHeader: false,
     genReqId: requestId,
     // While it shuts down the service answers what reaches it; see Shutdown.
