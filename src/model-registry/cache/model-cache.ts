@@ -158,7 +158,9 @@ export class ModelCache {
   async abandonedTrials(identity: string): Promise<number> {
     const folder = this.trialsFolder(identity);
     const names = await readdir(folder).catch(() => []);
-    const ages = await Promise.all(names.map(async (name) => Date.now() - (await stat(path.join(folder, name))).mtimeMs));
+    const ages = await Promise.all(
+      names.map(async (name) => Date.now() - (await stat(path.join(folder, name))).mtimeMs),
+    );
     return ages.filter((ageMs) => ageMs > TRIAL_ABANDONED_AFTER_MS).length;
   }
 

@@ -52,18 +52,18 @@ describe('VersionPreparer', () => {
     await start();
   });
 
-  describe('A version that processes died of', () => {
-    /** A process that began to try it, and was gone a minute ago. */
-    const die = async () => {
-      await process.cache.beginTrial('m-1');
-      const trials = path.join(ownCache, 'trials');
-      const [identity] = readdirSync(trials);
-      const aMinuteAgo = new Date(Date.now() - 60_000);
-      for (const name of readdirSync(path.join(trials, identity!))) {
-        utimesSync(path.join(trials, identity!, name), aMinuteAgo, aMinuteAgo);
-      }
-    };
+  /** A process that began to try it, and was gone a minute ago. */
+  const die = async () => {
+    await process.cache.beginTrial('m-1');
+    const trials = path.join(ownCache, 'trials');
+    const [identity] = readdirSync(trials);
+    const aMinuteAgo = new Date(Date.now() - 60_000);
+    for (const name of readdirSync(path.join(trials, identity!))) {
+      utimesSync(path.join(trials, identity!, name), aMinuteAgo, aMinuteAgo);
+    }
+  };
 
+  describe('A version that processes died of', () => {
     it('is not tried a third time', async () => {
       await die();
       await die();
