@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
+import { createDatabase } from '../../test/support/database.js';
 import { readVariables } from '../config/env.schema.js';
 import { clientOptions, DATABASE_VARIABLES } from './client-options.js';
 
@@ -20,6 +21,22 @@ describe('clientOptions', () => {
       user: 'scoring',
       ssl: false,
     });
+  });
+
+  it('reads numbers and dates the same, whatever the server, the database or the URL say', async () => {
+    const database = await createDatabase();
+    const client = new Client(
+      optionsFor({
+        DATABASE_URL: `${database.url}?options=${encodeURIComponent('-c datestyle=German -c extra_float_digits=-5')}`,
+      }),
+    );
+    await client.connect();
+    const { rows } = await client.query(
+      `SELECT current_setting('datestyle') AS style, current_setting('extra_float_digits') AS digits`,
+    );
+    expect(rows).toEqual([{ style: expect.stringMatching(/^ISO/), digits: '1' }]);
+    await client.end();
+    await database.close();
   });
 
   it('has PostgreSQL give up statements after DATABASE_STATEMENT_TIMEOUT_MS', () => {

@@ -8,6 +8,9 @@ export const DATABASE_VARIABLES = ['DATABASE_URL', 'DATABASE_CA_FILE', 'DATABASE
 /** For the network and TLS together. Requests wait for it when PostgreSQL is silent, and are to be answered within 2 s. */
 const CONNECT_TIMEOUT_MS = 1500;
 
+/** Numbers with all their digits, and dates that can be read without knowing where. */
+const TEXT_FORMS = '-c extra_float_digits=1 -c datestyle=ISO';
+
 /**
  * How every connection to PostgreSQL is made.
  *
@@ -21,6 +24,8 @@ export function clientOptions(config: Config<(typeof DATABASE_VARIABLES)[number]
   url.searchParams.set('uselibpqcompat', 'true');
   const caFile = config.get('DATABASE_CA_FILE', { infer: true });
   if (caFile !== undefined) url.searchParams.set('sslrootcert', readable(caFile));
+  // Last, so that it also stands above what the URL and the server say: rows are hashed anew from what is read.
+  url.searchParams.set('options', `${url.searchParams.get('options') ?? ''} ${TEXT_FORMS}`.trimStart());
   if (url.searchParams.get('sslmode') === 'verify-ca' && !url.searchParams.has('sslrootcert')) {
     throw new Error(
       'DATABASE_CA_FILE is needed with sslmode=verify-ca; verify-full also checks the name of the server.',

@@ -15,6 +15,10 @@ describe('idRange', () => {
     expect(times.map((time) => isIn(time, idRange(from, to)))).toEqual([false, true, true, false]);
   });
 
+  it.each(['2026-11-01', '2026-10-01'])('refuses to end at %s, where it begins or before', (to) => {
+    expect(() => idRange(new Date('2026-11-01'), new Date(to))).toThrow('--from must be the earlier one');
+  });
+
   it('has no bound where no time is given', () => {
     expect(idRange()).toEqual({
       first: '00000000-0000-0000-0000-000000000000',

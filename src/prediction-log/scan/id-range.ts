@@ -11,11 +11,16 @@ const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 /** How much of a UUID v7 says its time: `xxxxxxxx-xxxx`. */
 const TIME_LENGTH = 13;
 
-/** The ids that were made in a span of time: from `from` until before `to`. Without them the range has no bound. */
-export const idRange = (from?: Date, to?: Date): IdRange => ({
-  first: from ? firstId(from) : FIRST_ID,
-  last: to ? lastIdBefore(to) : LAST_ID,
-});
+/**
+ * The ids that were made in a span of time: from `from` until before `to`. Without them the range has no bound.
+ *
+ * @throws Error when it is empty: nothing would be looked at, and everything seem well
+ */
+export function idRange(from?: Date, to?: Date): IdRange {
+  if (from && to && from >= to)
+    throw new Error('Nothing lies between --from and --to: --from must be the earlier one.');
+  return { first: from ? firstId(from) : FIRST_ID, last: to ? lastIdBefore(to) : LAST_ID };
+}
 
 /** The last id of the UTC month that `id` is of: no group of rows goes beyond. */
 export const lastIdOfMonth = (id: string): string =>

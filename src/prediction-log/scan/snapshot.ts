@@ -11,6 +11,8 @@ import { SCHEMA_LOCK } from '../../database/schema-lock.js';
  */
 export async function onSnapshot<T>(options: ClientConfig, action: (query: Query) => Promise<T>): Promise<T> {
   const client = new Client({ ...options, statement_timeout: 0 });
+  // What it was doing fails then; without a listener the process would end instead.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     const query = queryOn(client);

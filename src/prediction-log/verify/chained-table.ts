@@ -45,7 +45,9 @@ const predictions = (contexts: ReadonlySet<string>): ChainedTable<PredictionRow>
 const warningsSchema = z.array(z.strictObject({ feature: z.string(), code: z.string() })).nullable();
 
 function subjectOf({ salt, inputs, reference, subjectHash: erased }: PredictionRow): Uint8Array | undefined {
-  if (salt && inputs && !erased) return subjectHash(salt, Float32Array.from(inputs), reference);
+  // A null would read as 0, and rows of them as one.
+  if (salt && inputs?.every((value) => typeof value === 'number') && !erased)
+    return subjectHash(salt, Float32Array.from(inputs), reference);
   if (!salt && !inputs && reference === null && erased) return erased;
   return undefined;
 }

@@ -32,7 +32,10 @@ export async function wholeLog(
     tables.push(`${table} AS (${[table, ...parts].map((name) => `SELECT * FROM ${name}`).join(' UNION ALL ')})`);
   }
   if (detached.length === 0) return { query, detached };
-  return { query: (sql, values) => query(`WITH ${tables.join(', ')} ${sql}`, values), detached };
+  const parts = `WITH ${tables.join(', ')} `;
+  /** Of a cursor the query within it; what goes on with one has none. */
+  const ofWhole = (sql: string) => sql.replace(/^\s*(?:DECLARE .+ FOR\s+)?(?=SELECT)/, `$&${parts}`);
+  return { query: (sql, values) => query(ofWhole(sql), values), detached };
 }
 
 async function detachedFrom(

@@ -84,11 +84,30 @@ const links = () =>
      FROM chain_groups WHERE kind = 'prediction' ORDER BY sequence`,
   );
 
+it('names what no column of the service ever holds, and goes on', async () => {
+  await sql(`UPDATE prediction_outcomes SET observed_at = 'infinity'`);
+  await sql(`UPDATE scoring_contexts SET feature_names = '{{a},{b}}'`);
+  await sql(`UPDATE predictions SET caller = 'somebody' WHERE id = $1`, [second]);
+  expect(await findings()).toEqual([
+    expect.stringMatching(/^scoring_contexts .+: is not what was recorded$/),
+    expect.stringMatching(/^predictions .+: is not what was recorded$/),
+    expect.stringMatching(/^prediction_outcomes .+: has a value that the service does not write$/),
+  ]);
+});
+
 it('nothing is found before anything is done', async () => {
   expect(await findings()).toEqual([]);
 });
 
 describe('a prediction', () => {
+  it.each(['ARRAY[50000, NULL]', "'{{50000},{1}}'"])(
+    'with inputs %s, which are never written, is named',
+    async (inputs) => {
+      await sql(`UPDATE predictions SET inputs = ${inputs} WHERE id = $1`, [second]);
+      expect(await findings()).toEqual([`predictions ${second} ${await placeOf(second)}: is neither whole nor erased`]);
+    },
+  );
+
   it.each([
     ['request_id', `'request-9'`],
     ['trace_id', `'trace'`],
