@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { parseModelUri } from '../model-registry/source/model-uri.js';
 
+/** What a client can send in a header, and what no line end of a secret's file is part of. */
+const token = z
+  .string()
+  .regex(/^[\x21-\x7e]{16,}$/, 'must have at least 16 characters, of visible ASCII without spaces');
+
 /**
  * Every environment variable of the service: type, default, meaning. Nothing else reads `process.env`.
  *
@@ -193,16 +198,8 @@ export const envVariables = {
       'Header in which a gateway says who calls; recorded with every answer, and what Idempotency-Keys are scoped by. It must ' +
         'not be possible for clients to set it themselves.',
     ),
-  AUDIT_TOKEN: z
-    .string()
-    .min(16, 'must have at least 16 characters')
-    .optional()
-    .describe('Bearer token for /predictions. Without it those routes do not exist.'),
-  ADMIN_TOKEN: z
-    .string()
-    .min(16, 'must have at least 16 characters')
-    .optional()
-    .describe('Bearer token for /admin. Without it those routes do not exist.'),
+  AUDIT_TOKEN: token.optional().describe('Bearer token for /predictions. Without it those routes do not exist.'),
+  ADMIN_TOKEN: token.optional().describe('Bearer token for /admin. Without it those routes do not exist.'),
   MLFLOW_WEBHOOK_SECRET: z
     .string()
     .optional()

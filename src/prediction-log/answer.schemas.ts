@@ -1,12 +1,14 @@
 import { z } from 'zod';
 
+// eslint-disable-next-line no-control-regex -- control characters are what it is there to refuse
+export const NO_CONTROL_CHARACTERS = /^[^\u0000-\u001f\u007f-\u009f]*$/;
+
 /** What a request or its answer says and the log shows in the same form. */
 export const referenceSchema = z
   .string()
   .min(1)
   .max(128)
-  // eslint-disable-next-line no-control-regex -- control characters are what it is there to refuse
-  .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'must not contain control characters')
+  .regex(NO_CONTROL_CHARACTERS, 'must not contain control characters')
   .refine((text) => text.isWellFormed(), 'must not contain lone surrogates')
   .describe("The caller's own id of the application, to find the answer by later.");
 

@@ -62,7 +62,9 @@ describe('The admin routes', () => {
       `Bearer ${ADMIN_TOKEN}x`,
       `Bearer ${ADMIN_TOKEN.slice(0, -1)}`,
     ]) {
-      expectDocumentedProblem(route as 'GET /', await send(route, authorization), 'UNAUTHORIZED');
+      const answer = await send(route, authorization);
+      expectDocumentedProblem(route as 'GET /', answer, 'UNAUTHORIZED');
+      expect(answer.headers['www-authenticate']).toBe('Bearer');
     }
     expect(await client.metric('admin_auth_failures_total')).toBe(8);
     expect(await client.version()).toBe('1');

@@ -191,6 +191,7 @@ describe('GET /predictions', () => {
     ['to=1969-12-31', 'to'],
     ['to=2026-02-30', 'to'],
     ['version=', 'version'],
+    ['version=%00', 'version'],
     ['cursor=1', 'cursor'],
     ['limit=0', 'limit'],
     ['limit=1001', 'limit'],

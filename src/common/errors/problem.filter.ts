@@ -30,6 +30,8 @@ export class ProblemFilter implements ExceptionFilter {
       const stack = error.cause instanceof Error ? error.cause.stack : String(error.cause);
       this.logger.error('Request failed', { ...requestContext(request), stack });
     }
+    // RFC 9110, section 15.5.2.
+    if (error.code === 'UNAUTHORIZED') void reply.header('WWW-Authenticate', 'Bearer');
     if (error.retryAfterSeconds !== undefined) void reply.header('Retry-After', error.retryAfterSeconds);
     void reply.status(ERROR_CODES[error.code].status).type(PROBLEM_MEDIA_TYPE).send(toProblem(error, request.id));
   }

@@ -25,6 +25,10 @@ describe('ClientAddress', () => {
     expect(addressOf(trust, '10.0.0.1', '198.51.100.9, 192.0.2.7')).toBe(expected);
   });
 
+  it('is the peer where the header does not hold an address', () => {
+    expect(addressOf('true', '10.0.0.1', 'x'.repeat(5000))).toBe('10.0.0.1');
+  });
+
   it.each(['true', 'false', '1', '10.0.0.0/8'])('with TRUST_PROXY=%s is the peer when there is no header', (trust) => {
     expect(addressOf(trust, '10.0.0.1')).toBe('10.0.0.1');
   });

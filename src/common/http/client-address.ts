@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import proxyAddress from '@fastify/proxy-addr';
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
@@ -16,8 +17,10 @@ export class ClientAddress {
     this.trust = trustOf(config.get('TRUST_PROXY', { infer: true }));
   }
 
+  /** What a header calls an address and is none counts as the peer's: it is told in logs, and failures are counted by it. */
   of(request: FastifyRequest): string {
-    return proxyAddress(request.raw, this.trust);
+    const address = proxyAddress(request.raw, this.trust);
+    return isIP(address) ? address : (request.raw.socket.remoteAddress ?? '');
   }
 }
 

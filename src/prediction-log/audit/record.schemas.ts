@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   modelRefSchema,
+  NO_CONTROL_CHARACTERS,
   predictedClass,
   probability,
   referenceSchema,
@@ -28,7 +29,13 @@ export const listQuerySchema = z.strictObject({
   reference: referenceSchema.optional(),
   from: instantSchema.optional().describe('Answers made at this time or later. A date is its midnight in UTC.'),
   to: instantSchema.optional().describe('Answers made before this time.'),
-  version: z.string().min(1).max(256).optional().describe('Version of the model that scored.'),
+  version: z
+    .string()
+    .min(1)
+    .max(256)
+    .regex(NO_CONTROL_CHARACTERS, 'must not contain control characters')
+    .optional()
+    .describe('Version of the model that scored.'),
   cursor: z
     .string()
     .regex(CURSOR_FORM, 'must be the nextCursor of a page')
