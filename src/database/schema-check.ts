@@ -9,7 +9,7 @@ export class SchemaTooOldError extends Error {
   constructor(missing: readonly string[]) {
     super(
       `The schema of the database is older than this build: ${missing.join(', ')} not applied. Run ` +
-        '"npm run migration:run" with the same DATABASE_URL before the service starts.',
+        '"npm run migration:run" for the same database, as the owner of its tables, before the service starts.',
     );
     this.name = SchemaTooOldError.name;
   }
