@@ -13,6 +13,8 @@ import type { EraseResponse } from './record.schemas.js';
 
 /** A subject has few rows, but nothing keeps a client from giving all of its requests one reference. */
 const ROWS_AT_A_TIME = 1000;
+/** As long as DEFAULT may be off. */
+const RETRY_AFTER_SECONDS = 30;
 
 interface SubjectRow {
   id: string;
@@ -38,13 +40,17 @@ export class ErasureService {
    * they belong to. Score, model and chain stay: a hash of what was erased takes its place. What is in the spool of an
    * instance is erased on its way into PostgreSQL, because this leaves a record of itself, also where it found nothing.
    *
-   * @throws DomainError LEGAL_HOLD, and as {@link PredictionLog.transaction}
+   * @throws DomainError LEGAL_HOLD, PREDICTION_LOG_UNAVAILABLE while a part of the log is taken off, and as {@link PredictionLog.transaction}
    */
   erase(reference: string, requestId: string): Promise<EraseResponse> {
     return this.log.transaction(async (transaction) => {
       await lockErasures(transaction, 'exclusive');
       await refuseHeld(reference, transaction);
+      // From here on a part can begin to be taken off, and be seen to, but not be put back before this ends.
+      await transaction.query('LOCK TABLE predictions IN ACCESS SHARE MODE');
+      await refuseIncomplete(transaction);
       const counts = await eraseRows(reference, transaction);
+      await refuseIncomplete(transaction);
       const erasure = {
         id: newId(),
         referenceHmac: referenceHmac(reference, this.chainKey),
@@ -67,6 +73,21 @@ async function refuseHeld(reference: string, transaction: ChainTransaction): Pro
     detail:
       'The records of this reference are on legal hold, so nothing was erased. Once the hold may end, release it by ' +
       'npm run log:hold -- --reference REFERENCE --release.',
+  });
+}
+
+/** Rows that are out of sight would be missed, and be back once their partition is. */
+async function refuseIncomplete(transaction: ChainTransaction): Promise<void> {
+  const { rowCount } = await transaction.query(`
+    SELECT FROM pg_class LEFT JOIN pg_inherits ON inhrelid = pg_class.oid
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+      AND relname ~ '^predictions_(default|\\d{4}_\\d{2})$' AND inhdetachpending IS NOT FALSE`);
+  if (rowCount === 0) return;
+  throw new DomainError('PREDICTION_LOG_UNAVAILABLE', {
+    detail:
+      'A month of the log is being dropped at the moment, so nothing was erased. Try again; if that goes on, run the ' +
+      'maintenance of the log, which finishes what was broken off.',
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
   });
 }
 
