@@ -9,6 +9,7 @@ import numpy as np
 from credit_default import export, features, metrics
 from credit_default.arrays import Float32Array
 from credit_default.data import Dataset
+from credit_default.evaluation import uncertainty
 from credit_default.features import FEATURES, NAMES
 from credit_default.model_directory import SavedModel
 from credit_default.registry import acceptance, eligibility
@@ -90,7 +91,8 @@ def compare(
     measures = metrics.summarise(clients.defaulted, probability)
     champion_measures = _measure_champion(champion, clients, fixed=new_clients is None) if champion else {}
     parity = _difference_on_known_rows(candidate.model)
-    conditions = acceptance.conditions(measures, parity, champion_measures.get("auc"))
+    by_chance = uncertainty.calibration_error_by_chance(probability)
+    conditions = acceptance.conditions(measures, parity, champion_measures.get("auc"), by_chance)
     return Comparison(candidate, champion, measures, champion_measures, parity, conditions)
 
 
