@@ -8,7 +8,9 @@ import {
 import type { FastifyInstance } from 'fastify';
 import type { Counter, Gauge, Histogram } from 'prom-client';
 import { readAtScrape } from '../common/metrics/read-at-scrape.js';
-import { routeTemplate } from '../common/http/request-context.js';
+import { ERROR_CODES } from '../common/errors/error-codes.js';
+import { toClientError } from '../common/http/client-errors.js';
+import { routeTemplate, UNMATCHED } from '../common/http/request-context.js';
 
 const LABELS = ['method', 'route', 'status'];
 
@@ -42,6 +44,9 @@ export class HttpMetrics {
   }
 
   observe(fastify: FastifyInstance): void {
+    fastify.server.on('clientError', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ECONNRESET') this.answeredUnread(error);
+    });
     fastify.addHook('onRequest', (_request, reply, done) => {
       this.underWay++;
       // 'close' comes once, also when the client goes away before the reply.
@@ -58,5 +63,10 @@ export class HttpMetrics {
     const labels = { method, route, status: String(status) };
     this.requests.inc(labels);
     this.duration.observe(labels, durationMs / 1000);
+  }
+
+  private answeredUnread(error: Error): void {
+    const { status } = ERROR_CODES[toClientError(error).code];
+    this.answered('unread', UNMATCHED, status, 0);
   }
 }

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { toDomainError } from '../errors/to-domain-error.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
 import { decorateWithBodyHash, keepBodyHash } from './body-hash.js';
+import { answerClientError } from './client-errors.js';
 import { parseJson } from './json-body.js';
 import { requestId } from './request-context.js';
 import { DEFAULT_BODY_LIMIT_BYTES } from './route-settings.js';
@@ -28,6 +29,7 @@ export function createAdapter(): FastifyAdapter {
     genReqId: requestId,
     // While it shuts down the service answers what reaches it; see Shutdown.
     return503OnClosing: false,
+    clientErrorHandler: answerClientError,
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       // No hook has run for these.
       void reply.header('X-Request-Id', request.id);

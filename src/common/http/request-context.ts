@@ -18,8 +18,11 @@ export function traceId(request: FastifyRequest): string | undefined {
   return typeof given === 'string' ? TRACEPARENT.exec(given)?.[1] : undefined;
 }
 
+/** In the place of a template, where no route was reached. */
+export const UNMATCHED = 'unmatched';
+
 /** The route's template (`/predictions/:id`), never the path itself: paths are unbounded and may hold identifiers. */
-export const routeTemplate = (request: FastifyRequest): string => request.routeOptions.url ?? 'unmatched';
+export const routeTemplate = (request: FastifyRequest): string => request.routeOptions.url ?? UNMATCHED;
 
 /** What a log line says of a request. No body, no query string, no header values but the ids. */
 export function requestContext(request: FastifyRequest): Record<string, string | undefined> {
