@@ -234,7 +234,7 @@ export const envVariables = {
       '5000 in Kubernetes, so that endpoints are withdrawn before the listener closes.',
   ),
   SHUTDOWN_GRACE_MS: integer({ min: 1000, max: 600_000, default: 25_000 }).describe(
-    'After SIGTERM, milliseconds (SHUTDOWN_DELAY_MS included) within which requests end; what is still open is then cut. Closing takes 5 s more at most.',
+    'After SIGTERM, milliseconds (SHUTDOWN_DELAY_MS included) within which requests end; what is still open is then cut. Closing takes 10 s more at most.',
   ),
 } satisfies Record<string, z.ZodType>;
 

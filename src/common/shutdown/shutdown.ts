@@ -10,8 +10,8 @@ import { Listeners } from '../http/listeners.js';
 
 /** Ample for a request that had set out on a connection when the listener closed. */
 const LINGER_MS = 100;
-/** What is left once the last request was answered: models, files, connections to what may be hanging. */
-const CLOSE_MS = 5000;
+/** For what is left once the last request was answered: a statement that runs may take its whole time, and others hang. */
+const CLOSE_MS = 10_000;
 
 /**
  * Ends the process without failing a request, made for rolling updates: say "not ready", go on answering until load
