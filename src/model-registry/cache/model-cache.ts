@@ -158,10 +158,9 @@ export class ModelCache {
   async abandonedTrials(identity: string): Promise<number> {
     const folder = this.trialsFolder(identity);
     const names = await readdir(folder).catch(() => []);
-    const ages = await Promise.all(
-      names.map(async (name) => Date.now() - (await stat(path.join(folder, name))).mtimeMs),
-    );
-    return ages.filter((ageMs) => ageMs > TRIAL_ABANDONED_AFTER_MS).length;
+    // Those of other processes may end, and be gone, at any moment.
+    const begun = await Promise.all(names.map((name) => stat(path.join(folder, name)).catch(() => undefined)));
+    return begun.filter((trial) => trial && Date.now() - trial.mtimeMs > TRIAL_ABANDONED_AFTER_MS).length;
   }
 
   /** To be called before a version is loaded, which a bad one may never come back from. */
