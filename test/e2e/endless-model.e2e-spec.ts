@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type BuiltService, startBuiltService } from '../support/built-service.js';
 import { eventually } from '../support/eventually.js';
-import { fixtureModel, FIXTURE_MODELS } from '../support/fixture-models.js';
+import { ENDLESS_MODEL, fixtureModel, FIXTURE_MODELS } from '../support/fixture-models.js';
 import { temporaryDirectories } from '../support/temporary-directory.js';
 
 const A_MINUTE_MS = 60_000;
@@ -21,7 +21,7 @@ describe('A version whose graph never ends', () => {
     service = await startBuiltService(env);
     const version = await liveVersion();
 
-    cpSync(`${FIXTURE_MODELS}/endless`, directory, { recursive: true });
+    cpSync(`${FIXTURE_MODELS}/${ENDLESS_MODEL}`, directory, { recursive: true });
     const [trial] = await eventually(() => {
       const trials = readdirSync(path.join(cache, 'trials'));
       expect(trials).toHaveLength(1);

@@ -1,7 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { type EndedService, runBuiltService } from '../support/built-service.js';
-import { fixtureModel, FIXTURE_MODELS, REFUSED_MODELS, SERVED_MODELS } from '../support/fixture-models.js';
+import {
+  ENDLESS_MODEL,
+  fixtureModel,
+  FIXTURE_MODELS,
+  REFUSED_MODELS,
+  SERVED_MODELS,
+} from '../support/fixture-models.js';
 
 const linesOf = (output: string): string[] => output.trimEnd().split('\n');
 
@@ -26,11 +32,13 @@ describe('A model that must not serve', () => {
     expect(message).toMatch(/Cannot read the model directory .+no\/such\/model \(ENOENT\): check MODEL_URI/);
   });
 
-  it('stands in the fixtures, beside those that are served', () => {
+  it('stands in the fixtures, beside those that are served and the one that never ends', () => {
     const directories = readdirSync(FIXTURE_MODELS, { withFileTypes: true })
       .filter((entry) => entry.isDirectory() && !/^[._]/.test(entry.name))
       .map(({ name }) => name);
-    expect([...SERVED_MODELS, ...Object.keys(REFUSED_MODELS)].toSorted()).toEqual(directories.toSorted());
+    expect([...SERVED_MODELS, ENDLESS_MODEL, ...Object.keys(REFUSED_MODELS)].toSorted()).toEqual(
+      directories.toSorted(),
+    );
   });
 });
 

@@ -15,6 +15,9 @@ export const SERVED_MODELS = [
   'extra-outputs',
 ] as const;
 
+/** Loads, or not even that, and never comes back. */
+export const ENDLESS_MODEL = 'endless';
+
 /** Each with what must be said of it: the fault, then how to put it right. */
 export const REFUSED_MODELS: Readonly<Record<string, RegExp>> = {
   'nan-probability': /not probabilities \(not finite.+Export it with its sigmoid or calibration included/,
