@@ -6,6 +6,7 @@ import type { Env } from '../../config/env.schema.js';
 import { referenceHmac } from '../chain/reference-hmac.js';
 import { erasureHash, type ErasureRow, subjectHash } from '../chain/row-hash.js';
 import { lockErasures } from '../erasure-lock.js';
+import { MONTH_SUFFIX, SELECT_UNATTACHED } from '../maintenance/partitions.js';
 import { PredictionLog } from '../prediction-log.js';
 import { eraseSubjects, insertGroup } from '../writer/statements.js';
 import type { ChainTransaction } from '../writer/transaction-writer.js';
@@ -78,10 +79,9 @@ async function refuseHeld(reference: string, transaction: ChainTransaction): Pro
 
 /** Rows that are out of sight would be missed, and be back once their partition is. */
 async function refuseIncomplete(transaction: ChainTransaction): Promise<void> {
-  const { rowCount } = await transaction.query(`
-    SELECT FROM pg_class LEFT JOIN pg_inherits ON inhrelid = pg_class.oid
-    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
-      AND relname ~ '^predictions_(default|\\d{4}_\\d{2})$' AND inhdetachpending IS NOT FALSE`);
+  const { rowCount } = await transaction.query(
+    `${SELECT_UNATTACHED} AND relname ~ '^predictions_(default|${MONTH_SUFFIX})$'`,
+  );
   if (rowCount === 0) return;
   throw new DomainError('PREDICTION_LOG_UNAVAILABLE', {
     detail:

@@ -27,12 +27,23 @@ export function monthOf(name: string): Date {
   return new Date(`${year}-${month}-01T00:00:00Z`);
 }
 
+/** How {@link partitionName} writes a month, as a regular expression. */
+export const MONTH_SUFFIX = String.raw`\d{4}_\d{2}`;
+
+/**
+ * Tables that are partitions of none, or whose detachment is pending: nobody sees their rows. Which ones is up to the
+ * conditions that follow.
+ */
+export const SELECT_UNATTACHED = `
+  SELECT relname AS name FROM pg_class LEFT JOIN pg_inherits ON inhrelid = pg_class.oid
+  WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND inhdetachpending IS NOT FALSE`;
+
 /** Names of the tables that hold a month, be they partitions now or not. */
 export async function monthTables(query: Query): Promise<string[]> {
   const rows = await query<{ name: string }>(
     `SELECT relname AS name FROM pg_class
       WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
-        AND relname ~ '^(${PARTITIONED_TABLES.join('|')})_\\d{4}_\\d{2}$'`,
+        AND relname ~ '^(${PARTITIONED_TABLES.join('|')})_${MONTH_SUFFIX}$'`,
   );
   return rows.map(({ name }) => name);
 }

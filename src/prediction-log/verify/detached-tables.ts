@@ -1,11 +1,17 @@
 import type { Query } from '../../database/query.js';
 import type { Checkpoint } from '../chain/checkpoint.js';
 import { monthBounds } from '../id-time.js';
-import { monthOf, type PartitionedTable, partitionName, PARTITIONED_TABLES } from '../maintenance/partitions.js';
+import {
+  monthOf,
+  type PartitionedTable,
+  partitionName,
+  PARTITIONED_TABLES,
+  SELECT_UNATTACHED,
+} from '../maintenance/partitions.js';
 import type { Findings } from './findings.js';
 
 export interface WholeLog {
-  /** Takes a statement that begins with SELECT, to which each table has what was detached from it. */
+  /** Takes a statement that begins with SELECT, or a cursor for one, to which each table has what was detached from it. */
   query: Query;
   /** Names of the tables that were detached. */
   detached: string[];
@@ -44,14 +50,9 @@ async function detachedFrom(
   months: readonly Date[],
   findings: Findings,
 ): Promise<string[]> {
-  // Also those whose detachment is pending: nobody sees their rows any more.
-  const rows = await query<{ name: string }>(
-    `SELECT relname AS name FROM pg_class LEFT JOIN pg_inherits ON inhrelid = pg_class.oid
-      WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname = ANY ($1)
-        AND inhdetachpending IS NOT FALSE
-      ORDER BY relname`,
-    [months.map((month) => partitionName(table, month))],
-  );
+  const rows = await query<{ name: string }>(`${SELECT_UNATTACHED} AND relname = ANY ($1) ORDER BY relname`, [
+    months.map((month) => partitionName(table, month)),
+  ]);
   const names = rows.map(({ name }) => name);
   for (const name of names) await checkMonth(query, name, findings);
   return names;
