@@ -12,9 +12,8 @@ const RETRY_AFTER_SECONDS = 1;
 
 /** What a large batch in memory holds. */
 interface Place {
-  isClosed: boolean;
-  /** Also before anybody has begun to. */
-  isAnswered: boolean;
+  /** Those who need it still: its reply, until that is closed, and who works on its answer. */
+  holders: number;
 }
 
 /**
@@ -47,32 +46,28 @@ export class BatchAdmission {
         }),
       );
     }
-    const place = { isClosed: false, isAnswered: true };
+    const place = { holders: 1 };
     this.places.set(request, place);
     this.pending++;
     // 'close' comes once, also when the client goes away before the reply.
-    reply.raw.once('close', () => {
-      place.isClosed = true;
-      this.freeIfDone(place);
-    });
+    reply.raw.once('close', () => this.release(place));
     done();
   };
 
   /** Keeps a large batch's place until it was answered: one whose client has gone waits and works all the same. */
   async answering<T>(request: FastifyRequest, answer: () => Promise<T>): Promise<T> {
     const place = this.places.get(request);
-    if (!place || place.isClosed) return answer();
-    place.isAnswered = false;
+    if (!place || place.holders === 0) return answer();
+    place.holders++;
     try {
       return await answer();
     } finally {
-      place.isAnswered = true;
-      this.freeIfDone(place);
+      this.release(place);
     }
   }
 
-  private freeIfDone({ isClosed, isAnswered }: Place): void {
-    if (isClosed && isAnswered) this.pending--;
+  private release(place: Place): void {
+    if (--place.holders === 0) this.pending--;
   }
 }
 
