@@ -143,8 +143,7 @@ export class ModelFollower {
       this.record(trigger, 'recovered', startedAt, { version: resolved.version });
     }
     await this.writeDown(async () => {
-      if (this.unwritten) await this.cache.writeState(this.unwritten);
-      this.unwritten = undefined;
+      await this.writeUnwritten();
       await this.cache.confirm(this.source.uri);
     });
     if (this.isLive(resolved) && (this.state?.pinned || this.isLiveUnderSameAlias(resolved))) {
@@ -293,13 +292,13 @@ export class ModelFollower {
 
   /** What fails here is tried again at the next look. */
   private async writeState(): Promise<void> {
-    const { state } = this;
-    if (!state) return;
-    this.unwritten = state;
-    await this.writeDown(async () => {
-      await this.cache.writeState(state);
-      this.unwritten = undefined;
-    });
+    this.unwritten = this.state;
+    await this.writeDown(() => this.writeUnwritten());
+  }
+
+  private async writeUnwritten(): Promise<void> {
+    if (this.unwritten) await this.cache.writeState(this.unwritten);
+    this.unwritten = undefined;
   }
 
   /** What serves goes on serving even when it cannot be written down; then a restart would know less. */

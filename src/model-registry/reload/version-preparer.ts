@@ -38,7 +38,7 @@ export class VersionPreparer {
    * @throws ModelRejectedError when the version must not serve; RegistryError when it could not be had
    */
   async prepare(version: ResolvedVersion, sourceUri: string, signal: AbortSignal): Promise<ServedModel> {
-    this.assertVouchedFor(version.expectedDigest !== undefined);
+    this.refuseUnvouched(version.expectedDigest !== undefined);
     const files = (await this.fromCache(version)) ?? (await this.download(version, signal));
     const provenance = { ...version, digestVouched: version.expectedDigest !== undefined };
     return this.onTrial(version, () => this.load(files, provenance, sourceUri));
@@ -50,7 +50,7 @@ export class VersionPreparer {
    * @throws ModelRejectedError when its files are gone or damaged, or it must not serve
    */
   async restore(version: CachedVersion, sourceUri: string): Promise<ServedModel> {
-    this.assertVouchedFor(version.digestVouched);
+    this.refuseUnvouched(version.digestVouched);
     if (!(await this.cache.has(version.digest))) {
       throw new ModelRejectedError(
         `The files of version ${version.version} are no longer in the cache: pin the version by ` +
@@ -125,7 +125,7 @@ export class VersionPreparer {
     }
   }
 
-  private assertVouchedFor(hasDigest: boolean): void {
+  private refuseUnvouched(hasDigest: boolean): void {
     if (hasDigest || !this.requireDigest) return;
     throw new ModelRejectedError(
       'The model version has no sha256 tag, which MODEL_REQUIRE_DIGEST asks for: register it with ml/register.py.',
