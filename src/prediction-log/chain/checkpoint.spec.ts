@@ -3,7 +3,7 @@ import { type Checkpoint, checkpointHmac } from './checkpoint.js';
 
 const KEY = 'k'.repeat(32);
 
-const head = { writer: '11111111-2222-3333-4444-555555555555', sequence: 7, hash: 'ab'.repeat(32) };
+const head = { writer: '11111111-2222-3333-4444-555555555555', first: 5, sequence: 7, hash: 'ab'.repeat(32) };
 const checkpoint: Checkpoint = {
   month: '2024-10-01',
   rowCounts: { predictions: 3, prediction_outcomes: 1 },
@@ -22,6 +22,7 @@ describe('checkpointHmac', () => {
     ['tables', { rowCounts: { predictions: 3 } }],
     ['number of heads', { heads: [head, head] }],
     ["heads' writers", { heads: [{ ...head, writer: '21111111-2222-3333-4444-555555555555' }] }],
+    ["heads' first groups", { heads: [{ ...head, first: 4 }] }],
     ["heads' sequences", { heads: [{ ...head, sequence: 8 }] }],
     ["heads' hashes", { heads: [{ ...head, hash: 'cd'.repeat(32) }] }],
   ])('covers the %s', (_what, change) => {

@@ -2,7 +2,7 @@ import { inTransaction } from '../../database/in-transaction.js';
 import type { Query } from '../../database/query.js';
 import type { Checkpoint } from '../chain/checkpoint.js';
 import { lockErasures } from '../erasure-lock.js';
-import { writeCheckpoint } from './checkpoints.js';
+import { writeCheckpoint, writeDroppedCheckpoint } from './checkpoints.js';
 import { detachPartition, reattachPartition } from './detach-partition.js';
 import { isOnHold } from './legal-hold.js';
 import { addMonths, monthBounds } from '../id-time.js';
@@ -17,24 +17,30 @@ export interface RetentionOptions {
 }
 
 export interface RetentionResult {
+  /** What was dropped now of each month. */
   dropped: Checkpoint[];
   /** Months that only a legal hold keeps. */
   held: Date[];
+  /** Months that something was in the way of, such as who uses the table for too long. The next run goes on with them. */
+  failed: { month: Date; error: Error }[];
 }
 
 /**
  * Drops the months that are wholly older than the retention, each as a whole: signed for, detached, dropped. What was broken
- * off in the middle is gone on with.
+ * off in the middle is gone on with. A month that fails is in the way of no other.
  *
  * @param query outside a transaction
- * @throws DatabaseError as `detachPartition`; earlier months are done then
  */
 export async function applyRetention(query: Query, { now, months, key }: RetentionOptions): Promise<RetentionResult> {
-  const result: RetentionResult = { dropped: [], held: [] };
+  const result: RetentionResult = { dropped: [], held: [], failed: [] };
   for (const month of await monthsBefore(query, addMonths(now, -months))) {
-    const checkpoint = await dropMonth(query, month, key);
-    if (checkpoint) result.dropped.push(checkpoint);
-    else result.held.push(month);
+    try {
+      const checkpoint = await dropMonth(query, month, key);
+      if (checkpoint) result.dropped.push(checkpoint);
+      else result.held.push(month);
+    } catch (error) {
+      result.failed.push({ month, error: error as Error });
+    }
   }
   return result;
 }
@@ -63,8 +69,7 @@ function drop(query: Query, month: Date, key: string): Promise<Checkpoint | unde
     await lockErasures({ query }, 'shared');
     if (await isOnHold(query, month)) return undefined;
     // Once more, because something may have been written until the month was detached.
-    const checkpoint = await writeCheckpoint(query, month, key);
-    await query('UPDATE retention_checkpoints SET dropped_at = now() WHERE partition_month = $1', [checkpoint.month]);
+    const checkpoint = await writeDroppedCheckpoint(query, month, key);
     const { from, to } = monthBounds(month);
     await query('DELETE FROM prediction_erasures WHERE id >= $1 AND id < $2', [from, to]);
     await query(`DROP TABLE ${PARTITIONED_TABLES.map((table) => partitionName(table, month)).join(', ')}`);

@@ -1,6 +1,6 @@
 import type { Query } from '../../database/query.js';
 import type { ChainHead } from '../chain/chain-writer.js';
-import type { DroppedHeads } from './dropped-heads.js';
+import type { DroppedChains } from './dropped-chains.js';
 import type { Findings } from './findings.js';
 
 /**
@@ -10,14 +10,14 @@ import type { Findings } from './findings.js';
 export async function checkHeads(
   query: Query,
   heads: readonly ChainHead[],
-  droppedHeads: DroppedHeads,
+  dropped: DroppedChains,
   findings: Findings,
 ): Promise<void> {
   for (const head of heads) {
     const { writer, sequence, hash } = head;
     const sql = 'SELECT hmac FROM chain_groups WHERE writer = $1 AND sequence = $2';
     const [group] = await query<{ hmac: Buffer }>(sql, [writer, sequence]);
-    if (group ? group.hmac.toString('hex') === hash : droppedHeads.reach(writer, sequence)) continue;
+    if (group ? group.hmac.toString('hex') === hash : dropped.contain(writer, sequence)) continue;
     findings.add(
       group
         ? `chain_groups: sequence ${sequence} of writer ${writer} is not the group that was logged as its head`

@@ -2,7 +2,7 @@ import type { Query } from '../../database/query.js';
 import type { ChainKind } from '../chain/chain-writer.js';
 import { HASH_BYTES } from '../chain/row-hash.js';
 import type { IdRange } from '../scan/id-range.js';
-import type { DroppedHeads } from './dropped-heads.js';
+import type { DroppedChains } from './dropped-chains.js';
 import type { Findings } from './findings.js';
 
 const PAGE_LINKS = 5000;
@@ -45,7 +45,7 @@ export class OrderCheck {
   constructor(
     private readonly query: Query,
     private readonly range: IdRange,
-    private readonly droppedHeads: DroppedHeads,
+    private readonly droppedChains: DroppedChains,
     private readonly findings: Findings,
   ) {}
 
@@ -92,7 +92,7 @@ export class OrderCheck {
       return outside.hmac;
     }
     const before = { writer, sequence: sequence - 1, hash: previousHash.toString('hex') };
-    if (!this.droppedHeads.includes(before)) return undefined;
+    if (!this.droppedChains.endWith(before)) return undefined;
     this.order.dropped += 1;
     return previousHash;
   }

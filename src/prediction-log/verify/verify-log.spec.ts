@@ -8,7 +8,7 @@ import { testConfig } from '../../../test/support/test-config.js';
 import { newId } from '../../common/ids/new-id.js';
 import { clientOptions } from '../../database/client-options.js';
 import type { ChainHead } from '../chain/chain-writer.js';
-import { checkpointHmac } from '../chain/checkpoint.js';
+import { checkpointHmac, type DroppedChain } from '../chain/checkpoint.js';
 import type { LogEntry } from '../prediction-record.js';
 import { firstId } from '../id-time.js';
 import { idRange } from '../scan/id-range.js';
@@ -203,9 +203,9 @@ describe('a range', () => {
 async function dropOctober({ heads = 'all' }: { heads?: 'all' | 'last' } = {}) {
   const times = [Date.UTC(2026, 9, 1), Date.UTC(2026, 9, 2), at(0), Date.UTC(2026, 9, 31), at(10)];
   for (const time of times) await log.record(logEntry({ ids: [newId(+time)] }));
-  const dropped = await sql<ChainHead>(
-    `SELECT writer, sequence::int, encode(hmac, 'hex') AS hash FROM chain_groups
-     WHERE sequence IN (1, 3) ORDER BY sequence`,
+  const dropped = await sql<DroppedChain>(
+    `SELECT writer, (CASE sequence WHEN 1 THEN 0 ELSE sequence END)::int AS first, sequence::int, encode(hmac, 'hex') AS hash
+     FROM chain_groups WHERE sequence IN (1, 3) ORDER BY sequence`,
   );
   const checkpoint = {
     month: '2026-10-01',
@@ -237,6 +237,12 @@ describe('a month that was dropped at the end of its retention', () => {
   it('does not excuse a gap that its checkpoint does not name', async () => {
     await dropOctober({ heads: 'last' });
     expect(await findingsOf()).toEqual([expect.stringContaining('the group before it, sequence 1, is missing')]);
+  });
+
+  it('does not excuse that a group is missing between two that it names', async () => {
+    await dropOctober();
+    await sql('DELETE FROM predictions; DELETE FROM chain_groups');
+    expect(await findingsOf()).toEqual([expect.stringMatching(/: sequence 2 of writer .* is missing/)]);
   });
 
   it('does not excuse heads after it', async () => {

@@ -7,7 +7,7 @@ import type { IdRange } from '../scan/id-range.js';
 import { chainedTables } from './chained-table.js';
 import { type Contents, ContentsCheck } from './contents-check.js';
 import { wholeLog } from './detached-tables.js';
-import { DroppedHeads, signedCheckpoints } from './dropped-heads.js';
+import { DroppedChains, signedCheckpoints } from './dropped-chains.js';
 import { Findings } from './findings.js';
 import { checkHeads } from './heads-check.js';
 import { type Order, OrderCheck } from './order-check.js';
@@ -43,7 +43,8 @@ export async function verifyLog(
   for (const table of chainedTables(await checkedContexts(query, findings))) {
     contents[table.name] = await new ContentsCheck(whole.query, table, range, key, findings).run();
   }
-  const dropped = new DroppedHeads(checkpoints);
+  const dropped = new DroppedChains(checkpoints);
+  await dropped.checkStarts(whole.query, findings);
   const order = await new OrderCheck(whole.query, range, dropped, findings).run();
   await checkHeads(whole.query, heads, dropped, findings);
   return { findings, contents, order, heads: heads.length, detached: whole.detached };
