@@ -28,9 +28,11 @@ try {
   if (config.get('PREDICTION_LOG_CHAIN_KEY', { infer: true }) === undefined) {
     throw new Error('PREDICTION_LOG_CHAIN_KEY is not set: it is the key that the service has.');
   }
-  const done = await new Maintenance(config, unmeasured).run(new Date(), 'all');
+  const maintenance = new Maintenance(config, unmeasured);
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void maintenance.onApplicationShutdown());
+  const done = await maintenance.run(new Date(), 'all');
   process.stdout.write(done ? 'All is done.\n' : '');
-  if (!done) throw new Error('something failed, or another process is at it. Run it again.');
+  if (!done) throw new Error('something failed, it was stopped, or another process is at it. Run it again.');
 } catch (error) {
   process.stderr.write(`The log was not maintained, or not all of it: ${(error as Error).message}\n`);
   process.exitCode = 1;

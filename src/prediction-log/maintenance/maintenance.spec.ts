@@ -162,6 +162,20 @@ describe('Maintenance', () => {
     expect(await running).toBe(false);
   });
 
+  it('leaves no DEFAULT partition off when it is broken off', async () => {
+    maintenance = maintenanceOf({ ...database.env, PREDICTION_LOG_RETENTION_MONTHS: '2' });
+    await ensurePartitions(queryOn(database.client), new Date('2040-03-01'), 1);
+    // Who reads the month, and not the whole table, is waited for once DEFAULT is off.
+    await sql('BEGIN; SELECT FROM predictions_2040_03');
+    const running = maintenance.run(NOW, 'all');
+    await eventually(async () => expect(await sql('SELECT FROM pg_locks WHERE NOT granted')).toHaveLength(1));
+    const attached = () => sql(`SELECT FROM pg_inherits WHERE inhrelid = 'predictions_default'::regclass`);
+    expect(await attached()).toHaveLength(0);
+    await maintenance.onApplicationShutdown();
+    expect(await running).toBe(false);
+    expect(await attached()).toHaveLength(1);
+  });
+
   it('runs soon after the start, and then every day; after a failure, within minutes', async () => {
     jest.useFakeTimers();
     const run = jest.spyOn(maintenance, 'run').mockResolvedValueOnce(true).mockResolvedValueOnce(false);

@@ -21,6 +21,8 @@ const JITTER = 0.1;
 const STATEMENT_TIMEOUT_MS = 10 * 60_000;
 /** How much longer than PostgreSQL's own limit a statement may take before its connection is given up as dead. */
 const GRACE_MS = 10_000;
+/** For ending what is under way. */
+const BREAK_OFF_MS = 3000;
 
 /** What a run depends on; a command reads these alone. */
 export const MAINTENANCE_VARIABLES = [
@@ -43,8 +45,11 @@ export type MaintenanceScope = Env['PREDICTION_LOG_MAINTENANCE'];
 export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Maintenance.name);
   private timer: NodeJS.Timeout | undefined;
+  /** Of the run that is under way. */
   private client: Client | undefined;
-  private running: Promise<void> | undefined;
+  /** Its process in PostgreSQL. */
+  private backend: number | undefined;
+  private running: Promise<boolean> | undefined;
   private closed = false;
 
   constructor(
@@ -60,8 +65,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
   async onApplicationShutdown(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
-    await this.client?.end();
-    await this.running;
+    if (this.client) await this.breakOff(this.client);
   }
 
   /**
@@ -70,26 +74,65 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
    * @param scope what of it
    * @returns whether all was done, and not by somebody else at the same time
    */
-  async run(now: Date, scope: MaintenanceScope): Promise<boolean> {
-    this.client = new Client({
-      ...clientOptions(this.config),
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      query_timeout: STATEMENT_TIMEOUT_MS + GRACE_MS,
-    });
-    // A connection that breaks also fails the statement that is waiting for it.
-    this.client.on('error', () => undefined);
+  run(now: Date, scope: MaintenanceScope): Promise<boolean> {
+    const running = this.runOnce(now, scope);
+    this.running = running;
+    return running;
+  }
+
+  private async runOnce(now: Date, scope: MaintenanceScope): Promise<boolean> {
+    const client = this.newClient(STATEMENT_TIMEOUT_MS);
+    this.client = client;
     try {
-      await this.client.connect();
-      const query = queryOn(this.client);
+      await client.connect();
+      const query = queryOn(client);
       await assertSchemaIsCurrent(query);
-      const [lock] = await query<{ ours: boolean }>('SELECT pg_try_advisory_lock($1) AS ours', [SCHEMA_LOCK]);
-      return lock!.ours && (await this.doTasks(query, now, scope));
+      const { isOurs, backend } = await takeSchemaLock(query);
+      this.backend = backend;
+      return isOurs && (await this.doTasks(query, now, scope));
     } catch (error) {
       this.failed('connection', error);
       return false;
     } finally {
-      await this.client.end().catch(() => undefined);
+      await client.end().catch(() => undefined);
+      this.client = undefined;
+      this.backend = undefined;
     }
+  }
+
+  /**
+   * PostgreSQL goes on with a statement whose client has gone. So it is ended there, and DEFAULT put back, which would
+   * otherwise be off until the next run, a day later perhaps.
+   */
+  private async breakOff(client: Client): Promise<void> {
+    const other = this.newClient(BREAK_OFF_MS);
+    try {
+      await other.connect();
+      const query = queryOn(other);
+      await query('SELECT pg_terminate_backend($1, $2)', [this.backend, BREAK_OFF_MS]);
+      await client.end();
+      await this.running;
+      // Who has the lock by now began with the same.
+      if ((await takeSchemaLock(query)).isOurs) await attachDefaults(query);
+    } catch (error) {
+      this.logger.warn('Maintenance was broken off; what it has left off its table is put back by the next run', {
+        reason: (error as Error).message,
+      });
+    } finally {
+      await Promise.all([client.end(), other.end()]).catch(() => undefined);
+      await this.running;
+    }
+  }
+
+  private newClient(statementTimeoutMs: number): Client {
+    const client = new Client({
+      ...clientOptions(this.config),
+      statement_timeout: statementTimeoutMs,
+      query_timeout: statementTimeoutMs + GRACE_MS,
+    });
+    // A connection that breaks also fails the statement that is waiting for it.
+    client.on('error', () => undefined);
+    return client;
   }
 
   private async doTasks(query: Query, now: Date, scope: MaintenanceScope): Promise<boolean> {
@@ -135,7 +178,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
   private async applyRetention(query: Query, now: Date): Promise<void> {
     const months = this.config.get('PREDICTION_LOG_RETENTION_MONTHS', { infer: true });
     const key = this.config.get('PREDICTION_LOG_CHAIN_KEY', { infer: true })!;
-    const { dropped, held } = await applyRetention(query, { now, months, key });
+    const { dropped, held, failed } = await applyRetention(query, { now, months, key });
     this.events.retentionApplied(dropped.length, held.length);
     for (const { month, rowCounts } of dropped) {
       this.logger.log('Dropped a month at the end of its retention', { month, rowCounts });
@@ -143,6 +186,8 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
     for (const month of held) {
       this.logger.warn('A month outlives its retention: it holds records on legal hold', { month: firstDay(month) });
     }
+    if (failed.length === 0) return;
+    throw new Error(failed.map(({ month, error }) => `${firstDay(month)}: ${error.message}`).join('; '));
   }
 
   private schedule(delayMs: number): void {
@@ -150,7 +195,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
     const scope = this.config.get('PREDICTION_LOG_MAINTENANCE', { infer: true });
     this.timer = setTimeout(
       () => {
-        this.running = this.run(new Date(), scope).then((done) => this.schedule(done ? RUN_EVERY_MS : RETRY_MS));
+        void this.run(new Date(), scope).then((done) => this.schedule(done ? RUN_EVERY_MS : RETRY_MS));
       },
       delayMs * (1 + JITTER * (2 * Math.random() - 1)),
     );
@@ -164,4 +209,12 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
       reason: (error as Error).message,
     });
   }
+}
+
+async function takeSchemaLock(query: Query): Promise<{ isOurs: boolean; backend: number }> {
+  const [taken] = await query<{ isOurs: boolean; backend: number }>(
+    'SELECT pg_try_advisory_lock($1) AS "isOurs", pg_backend_pid() AS backend',
+    [SCHEMA_LOCK],
+  );
+  return taken!;
 }
