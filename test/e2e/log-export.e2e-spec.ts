@@ -1,13 +1,14 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { newId } from '../../src/common/ids/new-id.js';
 import { testDatabases } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
 import { logEntry } from '../support/log-entry.js';
 import { RecordedLog } from '../support/recorded-log.js';
-import { runCommand } from '../support/run-command.js';
+import { runCommand, startCommand } from '../support/run-command.js';
 import { temporaryDirectories } from '../support/temporary-directory.js';
 
 /** `npm run log:export` with nothing but these variables. */
@@ -41,6 +42,18 @@ describe('npm run log:export', () => {
     expect(run).toEqual({ exitCode: 0, stdout: `Wrote 1 predictions to ${out}.\n`, stderr: '' });
     const rows = await parquetReadObjects({ file: await asyncBufferFromFile(out) });
     expect(rows.map(({ id }) => id)).toEqual([entries[1]!.rows[0]!.id]);
+  });
+
+  it('leaves nothing behind when it is stopped', async () => {
+    const { url, client } = await openDatabase();
+    await client.query('BEGIN; LOCK TABLE predictions');
+    const directory = makeDirectory();
+    const out = path.join(directory, 'all.parquet');
+    const { child, ended } = startCommand('prediction-log/commands/export.cli.js', { DATABASE_URL: url }, '--out', out);
+    await eventually(() => expect(readdirSync(directory)).toHaveLength(1));
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ exitCode: 1, stderr: 'Nothing was exported: it was stopped.\n' });
+    expect(readdirSync(directory)).toEqual([]);
   });
 
   it.each<[string, Record<string, string>, string[], string]>([

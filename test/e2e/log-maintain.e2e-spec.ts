@@ -7,9 +7,11 @@ import { SCHEMA_LOCK } from '../../src/database/schema-lock.js';
 import { Maintenance } from '../../src/prediction-log/maintenance/maintenance.js';
 import { AUDIT_TOKEN } from '../support/audited-app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
 import { fixtureModel } from '../support/fixture-models.js';
-import { runCommand } from '../support/run-command.js';
+import { runCommand, startCommand } from '../support/run-command.js';
 import { startTestApp } from '../support/test-app.js';
+import { waitingLocks } from '../support/waiting-locks.js';
 
 const logMaintain = (env: Record<string, string>) => runCommand('prediction-log/commands/maintain.cli.js', env);
 
@@ -88,6 +90,15 @@ describe('npm run log:maintain', () => {
       stderr: expect.stringContaining('another process is at it'),
     });
     await client.query('SELECT pg_advisory_unlock($1)', [SCHEMA_LOCK]);
+  });
+
+  it('ends when it is stopped, and says so', async () => {
+    await client.query('BEGIN; LOCK TABLE idempotency_records');
+    const { child, ended } = startCommand('prediction-log/commands/maintain.cli.js', database.env);
+    await eventually(async () => expect(await waitingLocks(client)).toBe(1));
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('it was stopped') });
+    await client.query('ROLLBACK');
   });
 
   it.each([

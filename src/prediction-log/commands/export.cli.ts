@@ -7,6 +7,12 @@ import { onSnapshot } from '../scan/snapshot.js';
 import { timeArgument } from './time-argument.js';
 
 /** `npm run log:export -- [--from TIME] [--to TIME] --out FILE`: exit status 0 once the file is written, else 1. */
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    process.stderr.write('Nothing was exported: it was stopped.\n');
+    process.exit(1);
+  });
+}
 try {
   const { values } = parseArgs({
     options: { from: { type: 'string' }, to: { type: 'string' }, out: { type: 'string' } },

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
 import { fileWriter, parquetWriteRows } from 'hyparquet-writer';
 import type { Query } from '../../database/query.js';
 import type { IdRange } from '../scan/id-range.js';
@@ -11,22 +12,24 @@ const ROW_GROUP_ROWS = 25_000;
 
 /**
  * Writes the predictions of a range to a Parquet file, in the order of their ids. The file appears once it is complete, and
- * its owner alone may read it.
+ * its owner alone may read it. A process that exits before leaves nothing behind.
  *
  * @param query on a snapshot
  * @returns the number of rows
  */
 export async function exportPredictions(query: Query, range: IdRange, file: string): Promise<number> {
   const partial = `${file}.${randomUUID()}.partial`;
+  const removePartial = () => rmSync(partial, { force: true });
+  process.once('exit', removePartial);
   try {
     await (await open(partial, 'wx', 0o600)).close();
     const rows = await writeParquet(query, range, partial);
     await sync(partial);
     await rename(partial, file);
     return rows;
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
+  } finally {
+    removePartial();
+    process.off('exit', removePartial);
   }
 }
 

@@ -6,6 +6,7 @@ import { type TestDatabase, testDatabases } from '../../../test/support/database
 import { eventually } from '../../../test/support/eventually.js';
 import { TcpProxy } from '../../../test/support/tcp-proxy.js';
 import { testConfig } from '../../../test/support/test-config.js';
+import { waitingLocks } from '../../../test/support/waiting-locks.js';
 import { newId } from '../../common/ids/new-id.js';
 import { MIGRATIONS_TABLE } from '../../database/data-source.js';
 import { SCHEMA_LOCK } from '../../database/schema-lock.js';
@@ -157,7 +158,7 @@ describe('Maintenance', () => {
   it('is broken off when the application ends', async () => {
     await sql('BEGIN; LOCK TABLE idempotency_records');
     const running = maintenance.run(NOW, 'all');
-    await eventually(async () => expect(await sql('SELECT FROM pg_locks WHERE NOT granted')).toHaveLength(1));
+    await eventually(async () => expect(await waitingLocks(database.client)).toBe(1));
     await maintenance.onApplicationShutdown();
     expect(await running).toBe(false);
   });
@@ -168,7 +169,7 @@ describe('Maintenance', () => {
     // Who reads the month, and not the whole table, is waited for once DEFAULT is off.
     await sql('BEGIN; SELECT FROM predictions_2040_03');
     const running = maintenance.run(NOW, 'all');
-    await eventually(async () => expect(await sql('SELECT FROM pg_locks WHERE NOT granted')).toHaveLength(1));
+    await eventually(async () => expect(await waitingLocks(database.client)).toBe(1));
     const attached = () => sql(`SELECT FROM pg_inherits WHERE inhrelid = 'predictions_default'::regclass`);
     expect(await attached()).toHaveLength(0);
     await maintenance.onApplicationShutdown();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { testDatabases } from '../../../test/support/database.js';
 import { eventually } from '../../../test/support/eventually.js';
+import { waitingLocks } from '../../../test/support/waiting-locks.js';
 import { SCHEMA_LOCK } from '../../database/schema-lock.js';
 import { onSnapshot } from './snapshot.js';
 
@@ -43,13 +44,7 @@ describe('onSnapshot', () => {
     const { url, client } = await openDatabase();
     await client.query('SELECT pg_advisory_lock($1)', [SCHEMA_LOCK]);
     const seen = onSnapshot({ connectionString: url }, (query) => query('SELECT count(*)::int FROM scoring_contexts'));
-    await eventually(async () => {
-      const { rowCount } = await client.query(
-        `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-      );
-      expect(rowCount).toBe(1);
-    });
+    await eventually(async () => expect(await waitingLocks(client)).toBe(1));
     await client.query(INSERT_CONTEXT);
     await client.query('SELECT pg_advisory_unlock($1)', [SCHEMA_LOCK]);
     expect(await seen).toEqual([{ count: 1 }]);
