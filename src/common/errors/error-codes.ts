@@ -23,7 +23,7 @@ export const ERROR_CODES = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type is not supported' },
   FEATURES_MISMATCH: { status: 422, title: 'The features do not fit the live model' },
   NO_PROBABILITY: { status: 422, title: 'The model gives no probability for the features' },
-  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The Idempotency-Key was used with another body' },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The Idempotency-Key was used for another request' },
   TOO_MANY_FAILURES: { status: 429, title: 'Too many requests with a wrong token' },
   HEADERS_TOO_LARGE: { status: 431, title: 'The path and headers are too large' },
   INTERNAL_ERROR: { status: 500, title: 'The service failed' },

@@ -19,6 +19,7 @@ Logger.overrideLogger(false);
 
 const BODY = hash('sha256', '{"data":1}', 'buffer');
 const OTHER_BODY = hash('sha256', '{"data":2}', 'buffer');
+const REQUEST = { route: '/predict', bodyHash: BODY };
 const RESPONSE = Buffer.from('{"id":"1"}');
 
 const IN_PROGRESS = { code: 'IDEMPOTENCY_IN_PROGRESS', retryAfterSeconds: 1 };
@@ -49,7 +50,7 @@ function startReplica(env: Record<string, string> = {}) {
   return {
     records,
     claim: async (key = 'key-1', body: Buffer = BODY, caller = 'web-shop') =>
-      (await records.begin(caller, key, body)) as IdempotencyClaim,
+      (await records.begin(caller, key, { route: '/predict', bodyHash: body })) as IdempotencyClaim,
     /** Commits a prediction together with the answer. */
     answer: async (claim: IdempotencyClaim) => {
       const entry = logEntry();
@@ -73,7 +74,7 @@ describe('an Idempotency-Key', () => {
     const first = await claim();
     await expect(claim()).rejects.toMatchObject(IN_PROGRESS);
     await answer(first);
-    expect(await records.begin('web-shop', 'key-1', BODY)).toEqual({ response: RESPONSE });
+    expect(await records.begin('web-shop', 'key-1', REQUEST)).toEqual({ response: RESPONSE });
   });
 
   it('is committed together with its row, which says how to find it', async () => {
@@ -120,7 +121,7 @@ describe('an Idempotency-Key', () => {
     const first = await claim();
     await answer(first);
     await records.release(first);
-    expect(await records.begin('web-shop', 'key-1', BODY)).toEqual({ response: RESPONSE });
+    expect(await records.begin('web-shop', 'key-1', REQUEST)).toEqual({ response: RESPONSE });
   });
 
   it('is unavailable while PostgreSQL is', async () => {
@@ -173,7 +174,7 @@ describe('a claim that was left behind', () => {
       await slow.records.release(slowClaim);
       if (when === 'before') await other.answer(otherClaim);
       expect(await predictionIds()).toHaveLength(1);
-      expect(await other.records.begin('web-shop', 'key-1', BODY)).toEqual({ response: RESPONSE });
+      expect(await other.records.begin('web-shop', 'key-1', REQUEST)).toEqual({ response: RESPONSE });
     },
   );
 });
@@ -186,7 +187,7 @@ describe('an answer', () => {
     const { claim, answer, records } = startReplica();
     await answer(await claim());
     await age(interval);
-    const begun = await records.begin('web-shop', 'key-1', BODY);
+    const begun = await records.begin('web-shop', 'key-1', REQUEST);
     expect('claim' in begun).toBe(isForgotten);
   });
 

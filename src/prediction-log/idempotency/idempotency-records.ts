@@ -8,8 +8,21 @@ import { Database } from '../../database/database.js';
 import type { IdempotentAnswer } from '../prediction-record.js';
 import { inProgress } from './in-progress.js';
 
+/** What a key is for. */
+export interface KeyedRequest {
+  /** Its path, such as `/predict`. */
+  route: string;
+  /** SHA-256 of its body. */
+  bodyHash: Uint8Array;
+}
+
 /** The right of one request to answer for a key. */
 export type IdempotencyClaim = Omit<IdempotentAnswer, 'response'>;
+
+interface Found {
+  isSameRequest: boolean;
+  response: Buffer | null;
+}
 
 /** The claim, or what was answered when the key was used before. */
 type Begun = IdempotencyClaim | { response: Uint8Array };
@@ -25,20 +38,24 @@ export const VALIDITY = '24 hours';
 const MAX_ATTEMPTS = 5;
 const RETRY_AFTER_SECONDS = 1;
 
+/** The release before noted no route. */
+const IS_SAME_REQUEST = `coalesce(record.route = $3, true) AND record.body_hash = $4`;
+
 /**
  * PostgreSQL decides between requests that come at the same time, on whichever instances: the first one inserts its claim,
  * and the others find it in their way. Times are those of PostgreSQL's clock.
  */
 const CLAIM = `
-  INSERT INTO idempotency_records AS record (caller, key, body_hash, claim) VALUES ($1, $2, $3, $4)
+  INSERT INTO idempotency_records AS record (caller, key, route, body_hash, claim) VALUES ($1, $2, $3, $4, $5)
   ON CONFLICT (caller, key) DO UPDATE
-    SET body_hash = excluded.body_hash, claim = excluded.claim, claimed_at = now(), entry_id = NULL, response = NULL
+    SET route = excluded.route, body_hash = excluded.body_hash, claim = excluded.claim, claimed_at = now(),
+      entry_id = NULL, response = NULL
     WHERE record.claimed_at < now() - interval '${VALIDITY}'
-      OR (record.response IS NULL AND record.body_hash = excluded.body_hash
-        AND record.claimed_at < now() - interval '${LEASE}')
+      OR (record.response IS NULL AND ${IS_SAME_REQUEST} AND record.claimed_at < now() - interval '${LEASE}')
   RETURNING claim`;
 
-const FIND = `SELECT body_hash = $3 AS "isSameBody", response FROM idempotency_records WHERE caller = $1 AND key = $2`;
+const FIND = `
+  SELECT ${IS_SAME_REQUEST} AS "isSameRequest", response FROM idempotency_records AS record WHERE caller = $1 AND key = $2`;
 
 const RELEASE = `DELETE FROM idempotency_records WHERE caller = $1 AND key = $2 AND claim = $3 AND response IS NULL`;
 
@@ -60,12 +77,11 @@ export class IdempotencyRecords {
    * Claims a key, or finds what was answered when it was used before.
    *
    * @param caller keys of different callers have nothing to do with each other
-   * @param bodyHash SHA-256 of the request's body
    * @throws DomainError IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_IN_PROGRESS or PREDICTION_LOG_UNAVAILABLE, the latter also when
    *   PostgreSQL has said nothing for PREDICTION_LOG_COMMIT_TIMEOUT_MS
    */
-  async begin(caller: string, key: string, bodyHash: Uint8Array): Promise<Begun> {
-    const begun = this.claimOrFind(caller, key, bodyHash);
+  async begin(caller: string, key: string, request: KeyedRequest): Promise<Begun> {
+    const begun = this.claimOrFind(caller, key, request);
     const timeout = new AbortController();
     const late = delay(this.timeoutMs, undefined, timeout).then(() => {
       this.logger.error('Idempotency keys cannot be looked up', { reason: 'PostgreSQL says nothing' });
@@ -79,14 +95,14 @@ export class IdempotencyRecords {
     }
   }
 
-  private async claimOrFind(caller: string, key: string, bodyHash: Uint8Array): Promise<Begun> {
+  private async claimOrFind(caller: string, key: string, { route, bodyHash }: KeyedRequest): Promise<Begun> {
     const claim = randomUUID();
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const claimed = await this.query(CLAIM, [caller, key, bodyHash, claim]);
+      const claimed = await this.query(CLAIM, [caller, key, route, bodyHash, claim]);
       if (claimed.length > 0) return { caller, key, claim };
-      const [found] = await this.query<{ isSameBody: boolean; response: Buffer | null }>(FIND, [caller, key, bodyHash]);
+      const [found] = await this.query<Found>(FIND, [caller, key, route, bodyHash]);
       if (!found) continue;
-      if (!found.isSameBody) throw keyReused();
+      if (!found.isSameRequest) throw keyReused();
       if (found.response) return { response: found.response };
       throw inProgress();
     }
@@ -94,7 +110,7 @@ export class IdempotencyRecords {
   }
 
   /**
-   * Gives a key back after its request failed, so that it may be tried again, with another body too. A key whose answer was
+   * Gives a key back after its request failed, so that it may be tried again, for another request too. A key whose answer was
    * committed after all keeps it.
    *
    * @throws DomainError PREDICTION_LOG_UNAVAILABLE; the claim then ends with its lease
@@ -133,5 +149,6 @@ const unavailable = (cause?: unknown) =>
 
 const keyReused = () =>
   new DomainError('IDEMPOTENCY_KEY_REUSED', {
-    detail: 'This Idempotency-Key came with another body in the last 24 hours. Use a new key for a new request.',
+    detail:
+      'This Idempotency-Key came with another body, or to another path, in the last 24 hours. Use a new key for a new request.',
   });

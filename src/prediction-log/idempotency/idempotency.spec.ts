@@ -29,7 +29,7 @@ const answer = jest.fn<Answer>();
 class ScoringController {
   constructor(private readonly idempotency: Idempotency) {}
 
-  @Post('predict')
+  @Post(['predict', 'predict/batch'])
   @HttpCode(200)
   predict(@Body() body: unknown, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
     return this.idempotency.run(request, reply, (claim) => answer(body, claim));
@@ -78,10 +78,10 @@ async function startReplica(env: Record<string, string> = {}) {
   });
   apps.push(app);
   await app.init();
-  return (payload: string, headers: Record<string, string> = { 'idempotency-key': 'key-1' }) =>
+  return (payload: string, headers: Record<string, string> = { 'idempotency-key': 'key-1' }, url = '/predict') =>
     app.inject({
       method: 'POST',
-      url: '/predict',
+      url,
       payload,
       headers: { 'content-type': 'application/json', ...headers },
     });
@@ -111,6 +111,21 @@ describe('a request with Idempotency-Key', () => {
     const spaced = await predict('{ "data":{"features":[1]}}');
     expect(spaced.statusCode).toBe(422);
     expect(spaced.json()).toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+  });
+
+  it('is another one at another path', async () => {
+    const predict = await startReplica();
+    await predict(BODY);
+    const batch = await predict(BODY, undefined, '/predict/batch');
+    expect(batch.statusCode).toBe(422);
+    expect(batch.json()).toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+  });
+
+  it('is known by its body where the release before answered it', async () => {
+    const predict = await startReplica();
+    const first = await predict(BODY);
+    await database.client.query('UPDATE idempotency_records SET route = NULL');
+    expect((await predict(BODY)).body).toBe(first.body);
   });
 
   it('gets 409 with Retry-After while the first one is being answered', async () => {

@@ -50,7 +50,10 @@ export class Idempotency {
     const key = idempotencyKey(header);
     if (!this.log.enabled) throw unsupported();
     const caller = this.origin.callerOf(request) ?? '';
-    const begun = await this.records.begin(caller, key, request.bodyHash ?? NO_BODY);
+    const begun = await this.records.begin(caller, key, {
+      route: request.routeOptions.url!,
+      bodyHash: request.bodyHash ?? NO_BODY,
+    });
     if ('claim' in begun) return this.answerOnce(begun, answer);
     void reply.header('Idempotency-Replayed', 'true').type('application/json; charset=utf-8');
     return begun.response;
