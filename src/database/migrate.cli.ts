@@ -6,7 +6,9 @@ import { migrate } from './migrate.js';
 const WAIT_MS = 60_000;
 
 try {
-  const { migrations, partitions } = await migrate(commandConfig(DATABASE_VARIABLES), WAIT_MS);
+  const { migrations, partitions } = await migrate(commandConfig(DATABASE_VARIABLES), WAIT_MS, () => {
+    process.stdout.write('waiting for log:verify, log:export, maintenance or another migration to end\n');
+  });
   const lines = [...migrations.map((name) => `applied ${name}`), ...partitions.map((name) => `made partition ${name}`)];
   process.stdout.write(`${[...lines, 'The schema of the database is that of this build.'].join('\n')}\n`);
 } catch (error) {

@@ -9,6 +9,7 @@ import { migrate } from './migrate.js';
 import { migrations } from './migrations/migrations.js';
 import { queryOn } from './query.js';
 import { assertSchemaIsCurrent } from './schema-check.js';
+import { SCHEMA_LOCK } from './schema-lock.js';
 
 /** Nothing listens on the discard port. */
 const NO_SERVER = 'postgresql://127.0.0.1:9/log';
@@ -39,6 +40,16 @@ describe('migrate', () => {
     const config = testConfig({ DATABASE_URL: url });
     const results = await Promise.all([1, 2, 3].map(() => migrate(config, 0)));
     expect(results.flatMap((result) => result.migrations)).toEqual(migrations.map(({ name }) => name));
+  });
+
+  it('says that it waits for who reads the whole log', async () => {
+    const { url, client } = await openDatabase();
+    await client.query('SELECT pg_advisory_lock_shared($1)', [SCHEMA_LOCK]);
+    const waits = Promise.withResolvers<void>();
+    const migrating = migrate(testConfig({ DATABASE_URL: url }), 0, waits.resolve);
+    await waits.promise;
+    await client.query('SELECT pg_advisory_unlock_shared($1)', [SCHEMA_LOCK]);
+    expect(await migrating).toEqual({ migrations: [], partitions: [] });
   });
 
   it('takes down what it has put up', async () => {

@@ -6,7 +6,7 @@ import { ensurePartitions, MONTHS_AHEAD } from '../prediction-log/maintenance/pa
 import { clientOptions, type DATABASE_VARIABLES } from './client-options.js';
 import { createDataSource } from './data-source.js';
 import { type Query, queryOn } from './query.js';
-import { SCHEMA_LOCK } from './schema-lock.js';
+import { SCHEMA_LOCK, trySchemaLock } from './schema-lock.js';
 
 /** PostgreSQL 15 is the oldest that the project is tested with. */
 const MIN_SERVER_VERSION = 150_000;
@@ -26,17 +26,19 @@ export interface MigrationResult {
  * around now. Any number may do so at once: they take turns.
  *
  * @param waitMs for how long to wait for PostgreSQL to come up
+ * @param onWait is called when others have to end first: maintenance, a reader of the whole log, or another migration
  * @throws Error when PostgreSQL is too old, does not come up or refuses; what was applied until then stays
  */
 export async function migrate(
   config: Config<(typeof DATABASE_VARIABLES)[number]>,
   waitMs: number,
+  onWait: () => void = () => undefined,
 ): Promise<MigrationResult> {
   const client = await connect({ ...clientOptions(config), statement_timeout: 0 }, waitMs);
   try {
     const query = queryOn(client);
     await assertServerVersion(query);
-    await query('SELECT pg_advisory_lock($1)', [SCHEMA_LOCK]);
+    await takeSchemaLock(query, onWait);
     return {
       migrations: await applyMigrations(config),
       // The month before, for what was spooled in it and arrives late.
@@ -56,6 +58,12 @@ async function applyMigrations(config: Config<(typeof DATABASE_VARIABLES)[number
   } finally {
     await dataSource.destroy();
   }
+}
+
+async function takeSchemaLock(query: Query, onWait: () => void): Promise<void> {
+  if ((await trySchemaLock(query)).isOurs) return;
+  onWait();
+  await query('SELECT pg_advisory_lock($1)', [SCHEMA_LOCK]);
 }
 
 async function connect(options: ClientConfig, waitMs: number): Promise<Client> {

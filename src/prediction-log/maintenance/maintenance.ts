@@ -5,7 +5,7 @@ import type { Config, Env } from '../../config/env.schema.js';
 import { clientOptions, DATABASE_VARIABLES } from '../../database/client-options.js';
 import { type Query, queryOn } from '../../database/query.js';
 import { assertSchemaIsCurrent } from '../../database/schema-check.js';
-import { SCHEMA_LOCK } from '../../database/schema-lock.js';
+import { trySchemaLock } from '../../database/schema-lock.js';
 import { attachDefaults } from './detach-partition.js';
 import { deleteExpiredRecords } from './expired-records.js';
 import { type MaintenanceEvents, MaintenanceMetrics, type MaintenanceTask } from './maintenance-metrics.js';
@@ -87,7 +87,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
       await client.connect();
       const query = queryOn(client);
       await assertSchemaIsCurrent(query);
-      const { isOurs, backend } = await takeSchemaLock(query);
+      const { isOurs, backend } = await trySchemaLock(query);
       this.backend = backend;
       return isOurs && (await this.doTasks(query, now, scope));
     } catch (error) {
@@ -113,7 +113,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
       await client.end();
       await this.running;
       // Who has the lock by now began with the same.
-      if ((await takeSchemaLock(query)).isOurs) await attachDefaults(query);
+      if ((await trySchemaLock(query)).isOurs) await attachDefaults(query);
     } catch (error) {
       this.logger.warn('Maintenance was broken off; what it has left off its table is put back by the next run', {
         reason: (error as Error).message,
@@ -209,12 +209,4 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
       reason: (error as Error).message,
     });
   }
-}
-
-async function takeSchemaLock(query: Query): Promise<{ isOurs: boolean; backend: number }> {
-  const [taken] = await query<{ isOurs: boolean; backend: number }>(
-    'SELECT pg_try_advisory_lock($1) AS "isOurs", pg_backend_pid() AS backend',
-    [SCHEMA_LOCK],
-  );
-  return taken!;
 }
