@@ -2,6 +2,7 @@ import { appendFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { FakeModelSource } from '../../test/fakes/fake-model-source.js';
+import { FIXTURE_MODELS } from '../../test/support/fixture-models.js';
 import { type RegistryProcess, registryLauncher } from '../../test/support/registry-process.js';
 import { readModelDirectory } from './model-directory.js';
 import type { PastModels } from './past-models.js';
@@ -95,6 +96,15 @@ describe('PastModels', () => {
     const attempt = process.pastModels.use({ ...(await refOf('1')), ...changes }, async () => undefined);
     await expect(attempt).rejects.toMatchObject({ code: 'MODEL_GONE', message: expect.stringMatching(detail) });
     expect(kept('downloads')).toEqual([]);
+  });
+
+  it('says MODEL_GONE when the model cannot be run any more', async () => {
+    directories['3'] = `${FIXTURE_MODELS}/string-input`;
+    source.register('3', directories['3']);
+    await expect(use('3')).rejects.toMatchObject({
+      code: 'MODEL_GONE',
+      message: expect.stringMatching(/^This release cannot run the model any more\. \S/),
+    });
   });
 
   it('downloads nothing when the tag of the version names other bytes', async () => {

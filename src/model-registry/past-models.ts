@@ -38,8 +38,8 @@ export class PastModels implements OnApplicationShutdown {
    * registry, and freed afterwards. One at a time, since each may take a download and a second model's memory.
    *
    * @param action begins to score before it waits for anything, because the live model may be replaced meanwhile
-   * @throws DomainError MODEL_GONE when these bytes are not to be had any more, REGISTRY_UNAVAILABLE, or OVERLOADED while
-   *   another one is under way
+   * @throws DomainError MODEL_GONE when these bytes are not to be had any more or cannot be run, REGISTRY_UNAVAILABLE, or
+   *   OVERLOADED while another one is under way
    */
   async use<T>(ref: PastModelRef, action: (model: ServedModel) => Promise<T>): Promise<T> {
     if (this.isBusy) {
@@ -70,9 +70,10 @@ export class PastModels implements OnApplicationShutdown {
     }
   }
 
-  private async load({ name, version, digest }: PastModelRef): Promise<ServedModel> {
+  private async load(ref: PastModelRef): Promise<ServedModel> {
+    const { name, version, digest } = ref;
+    const files = await this.find(ref);
     try {
-      const files = (await this.fromCache(digest)) ?? (await this.download(name, version, digest));
       return await this.loader.load(files, {
         ref: { name, version, alias: null },
         identity: digest,
@@ -80,6 +81,14 @@ export class PastModels implements OnApplicationShutdown {
         digestVouched: true,
         sourceUri: this.source.uri,
       });
+    } catch (error) {
+      throw error instanceof ModelRejectedError ? gone('This release cannot run the model any more.', error) : error;
+    }
+  }
+
+  private async find({ name, version, digest }: PastModelRef): Promise<ModelFiles> {
+    try {
+      return (await this.fromCache(digest)) ?? (await this.download(name, version, digest));
     } catch (error) {
       throw asDomainError(error);
     }
@@ -111,12 +120,12 @@ export class PastModels implements OnApplicationShutdown {
 const otherBytes = (version: string): ModelRejectedError =>
   new ModelRejectedError(`What the registry has as version ${version} now is another model.`);
 
+const gone = (what: string, cause: Error): DomainError =>
+  new DomainError('MODEL_GONE', { detail: `${what} ${cause.message}`, cause });
+
 function asDomainError(cause: unknown): unknown {
   if (cause instanceof ModelRejectedError || (cause instanceof RegistryError && cause.failure === 'not-found')) {
-    return new DomainError('MODEL_GONE', {
-      detail: `The bytes that scored this are neither live, nor in the cache, nor in the registry. ${cause.message}`,
-      cause,
-    });
+    return gone('The bytes that scored this are neither live, nor in the cache, nor in the registry.', cause);
   }
   if (cause instanceof RegistryError) {
     return new DomainError('REGISTRY_UNAVAILABLE', {
