@@ -58,7 +58,12 @@ describe('npm run log:export', () => {
 
   it.each<[string, Record<string, string>, string[], string]>([
     ['no file', {}, [], '--out FILE says where to write to'],
-    ['what is no time', {}, ['--to', 'tomorrow', '--out', 'x.parquet'], '--to must be a date or time in ISO 8601'],
+    [
+      'what is no time',
+      {},
+      ['--to', 'tomorrow', '--out', 'x.parquet'],
+      '--to must be an ISO 8601 date, or date and time',
+    ],
     ['PostgreSQL away', { DATABASE_URL: 'postgresql://127.0.0.1:1/none' }, ['--out', 'x.parquet'], 'ECONNREFUSED'],
   ])('ends with 1 and says why with %s', async (_what, env, args, message) => {
     const { exitCode, stdout, stderr } = await exportLog(env, ...args);

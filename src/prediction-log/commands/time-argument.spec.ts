@@ -17,7 +17,13 @@ describe('timeArgument', () => {
   it.each(['', 'yesterday', '2026-13-01', '2026-02-30', '2026-11-01T12:30:00', '1764000000'])(
     'refuses "%s"',
     (text) => {
-      expect(() => timeArgument('to', text)).toThrow('--to must be a date or time in ISO 8601, such as 2026-11-01');
+      expect(() => timeArgument('to', text)).toThrow(
+        '--to must be an ISO 8601 date, or date and time, such as 2026-11-01',
+      );
     },
   );
+
+  it('refuses what is earlier than any id', () => {
+    expect(() => timeArgument('from', '1969-12-31')).toThrow('--from must not be before 1970');
+  });
 });

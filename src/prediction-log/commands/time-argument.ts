@@ -1,6 +1,4 @@
-import { z } from 'zod';
-
-const timeSchema = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).transform((text) => new Date(text));
+import { instantSchema } from '../audit/record.schemas.js';
 
 /**
  * @param text a date, which means its first moment in UTC, or a time with its offset
@@ -9,7 +7,7 @@ const timeSchema = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).tra
  */
 export function timeArgument(name: string, text: string | undefined): Date | undefined {
   if (text === undefined) return undefined;
-  const time = timeSchema.safeParse(text);
-  if (time.success) return time.data;
-  throw new Error(`--${name} must be a date or time in ISO 8601, such as 2026-11-01 or 2026-11-01T12:00:00Z.`);
+  const { data: time, error } = instantSchema.safeParse(text);
+  if (time) return time;
+  throw new Error(`--${name} ${error.issues[0]!.message}, such as 2026-11-01 or 2026-11-01T12:00:00Z.`);
 }
