@@ -37,7 +37,6 @@ export type ModelMetadata = z.output<typeof metadataSchema>;
 const mlmodelSchema = z.object({
   flavors: z.object({ onnx: z.object({ data: z.string() }).optional() }),
   run_id: z.string().nullish(),
-  model_id: z.string().nullish(),
   signature: z.object({ inputs: z.string() }).nullish(),
   metadata: metadataSchema.nullish(),
 });
@@ -54,7 +53,6 @@ export interface MlModel {
   /** Path of the ONNX file, relative to the model directory. */
   onnxPath: string;
   runId: string | undefined;
-  modelId: string | undefined;
   /** Number of inputs that the signature declares; undefined without a signature or with an open width. */
   signatureWidth: number | undefined;
   metadata: ModelMetadata;
@@ -66,7 +64,7 @@ export interface MlModel {
  * @throws ModelRejectedError
  */
 export function parseMlmodel(text: string): MlModel {
-  const { flavors, run_id, model_id, signature, metadata } = parseDocument(text);
+  const { flavors, run_id, signature, metadata } = parseDocument(text);
   if (!flavors.onnx) {
     throw new ModelRejectedError(
       'MLmodel has no `onnx` flavor: convert the model to ONNX and save it with mlflow.onnx.save_model or log_model.',
@@ -75,7 +73,6 @@ export function parseMlmodel(text: string): MlModel {
   return {
     onnxPath: flavors.onnx.data,
     runId: run_id ?? undefined,
-    modelId: model_id ?? undefined,
     signatureWidth: signature ? widthOf(signature.inputs) : undefined,
     metadata: metadata ?? metadataSchema.parse({}),
   };

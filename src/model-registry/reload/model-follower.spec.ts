@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { FakeModelSource } from '../../../test/fakes/fake-model-source.js';
 import { eventually } from '../../../test/support/eventually.js';
@@ -124,19 +125,40 @@ describe('ModelFollower', () => {
       expect(process.activeModel.current().identity).toBe('m-another');
     });
 
+    /** Waits a turn of the event loop at a time: small models are ready soon. */
+    async function isPreparing(version: string): Promise<void> {
+      while (process.status.snapshot.preparing !== version) await setImmediate();
+    }
+
+    it('does not go live with a version that the source has left before it was ready', async () => {
+      await register('2');
+      source.moveAlias('2');
+      const swapped = jest.fn();
+      process.activeModel.onSwap(swapped);
+      const looking = look();
+      await isPreparing('2');
+      source.moveAlias('1');
+      expect(await looking).toEqual({ result: 'unchanged' });
+      expect(swapped).not.toHaveBeenCalled();
+      expect(process.status.snapshot).toMatchObject({ preparing: undefined, behindSince: undefined });
+    });
+
+    it('goes live with a version that it has prepared when the source cannot be asked any more', async () => {
+      await register('2');
+      source.moveAlias('2');
+      const looking = look();
+      await isPreparing('2');
+      source.failWith(new RegistryError('unreachable', 'MLflow cannot be reached.'));
+      expect(await looking).toEqual({ result: 'swapped' });
+    });
+
     it('says which version is being prepared while it is, and since when the live one is behind', async () => {
       await register('2');
       source.moveAlias('2');
       const looking = look();
-      let preparing: string | undefined;
-      let behindSince: Date | undefined;
-      const watching = setImmediate(function watch() {
-        ({ preparing = preparing, behindSince = behindSince } = process.status.snapshot);
-        if (!preparing) setImmediate(watch);
-      });
+      await isPreparing('2');
+      const { behindSince } = process.status.snapshot;
       await looking;
-      clearImmediate(watching);
-      expect(preparing).toBe('2');
       expect(behindSince).toBeInstanceOf(Date);
       expect(process.status.snapshot).toMatchObject({ preparing: undefined, behindSince: undefined });
     });
@@ -236,7 +258,7 @@ describe('ModelFollower', () => {
       const looksBefore = source.looks;
       const letGo = source.hold();
       const first = look();
-      await new Promise(setImmediate);
+      await setImmediate();
       const others = [look(), process.follower.look('webhook'), look()];
       letGo();
       expect(await Promise.all([first, ...others])).toEqual(Array.from({ length: 4 }, () => ({ result: 'unchanged' })));
@@ -619,7 +641,7 @@ describe('ModelFollower', () => {
       await serveFirst();
       source.hold();
       const looking = look();
-      await new Promise(setImmediate);
+      await setImmediate();
       await Promise.all([process.follower.close(), looking]);
       expect(events()).toEqual([['swapped', '1']]);
     });

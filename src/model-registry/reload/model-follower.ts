@@ -215,6 +215,11 @@ export class ModelFollower {
     try {
       const model = await this.preparer.prepare(resolved, this.source.uri, this.closing.signal);
       await this.refuseOtherInputs(model, resolved);
+      if (result === 'swapped' && (await this.hasMovedOn(resolved))) {
+        await model.runner.dispose();
+        this.logger.log('The source named another version before this one was ready', { version });
+        return await this.lookNow(trigger);
+      }
       this.goLive(model, { pinned: result === 'pinned' });
       this.failures.forget();
       this.status.inStep();
@@ -230,6 +235,16 @@ export class ModelFollower {
     }
     await this.writeState();
     return { result };
+  }
+
+  /** Whoever takes back a wrong version while it is prepared must not see it live. Nothing is known while nobody answers. */
+  private async hasMovedOn({ identity, version }: ResolvedVersion): Promise<boolean> {
+    try {
+      const now = await this.source.resolve(this.closing.signal);
+      return now.identity !== identity || now.version !== version;
+    } catch {
+      return false;
+    }
   }
 
   private async restore(
