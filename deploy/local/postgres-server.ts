@@ -1,15 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  chownSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { postgresBinaries } from './binaries.ts';
@@ -46,7 +36,7 @@ export class PostgresServer {
 
   /** @throws Error with the server's log when it does not start; it does not where it is running already */
   async start(): Promise<void> {
-    this.removeStrangersLock();
+    await this.removeStrangersLock();
     const log = path.join(this.data, 'server.log');
     rmSync(log, { force: true });
     const options = `-p ${await freePort()} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''`;
@@ -117,12 +107,21 @@ export class PostgresServer {
   }
 
   /**
-   * PostgreSQL finds out by itself that the holder of its lock file is dead, but not that another program now has the
-   * number of its process. A server's working directory is that of its data.
+   * PostgreSQL finds out by itself that the holder of its lock file is gone or another user's, but not that it is dead and
+   * nobody has waited for it, as may be in a container, nor that another program of the same user now has its number.
    */
-  private removeStrangersLock(): void {
+  private async removeStrangersLock(): Promise<void> {
     const pid = this.lock()?.[0];
-    if (pid !== undefined && existsSync(`/proc/${pid}`) && directoryOf(pid) !== this.data) rmSync(this.lockFile);
+    if (pid !== undefined && (isDead(pid) || (await this.isStranger(pid)))) rmSync(this.lockFile);
+  }
+
+  /**
+   * A server's working directory is that of its data. The question is put as the server's user: who runs a process may look
+   * at it, and root may not in most containers. Where there is no answer, PostgreSQL is left to decide.
+   */
+  private async isStranger(pid: string): Promise<boolean> {
+    const directory = await run('readlink', ['-n', `/proc/${pid}/cwd`], this.user).catch(() => this.data);
+    return directory !== this.data;
   }
 
   /** The lines of PostgreSQL's lock file: process number, data directory, start time, port and more. */
@@ -143,13 +142,10 @@ export class PostgresServer {
   }
 }
 
-/** @returns undefined for a process of another user, or one that has just ended */
-function directoryOf(pid: string): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`);
-  } catch {
-    return undefined;
-  }
+/** What is left of a process until its parent takes note of the end has no command line. */
+function isDead(pid: string): boolean {
+  const commandLine = `/proc/${pid}/cmdline`;
+  return existsSync(commandLine) && readFileSync(commandLine, 'utf8') === '';
 }
 
 const initdbArguments = (directory: string, passwordFile: string): string[] => [

@@ -34,6 +34,9 @@ async function query(databaseUrl: string, sql: string): Promise<unknown[]> {
 const nobody = serverUser();
 const users = nobody.uid !== undefined && canEnter(nobody, '.') ? [{}, nobody] : [{}];
 
+/** Takes from root what it has not in a container: the right to look at the processes of others. */
+const withoutPtrace = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-sys_ptrace'] : [];
+
 describe('make start', () => {
   const newCheckout = checkouts();
 
@@ -119,6 +122,21 @@ describe('A second make start', () => {
     expect(await first.interrupt()).toBe(0);
   });
 
+  it('leaves the lock file of a PostgreSQL alone that runs but does not answer', async () => {
+    const checkout = newCheckout();
+    const first = checkout.start();
+    const { DATABASE_URL } = await first.service();
+    const { serverPid } = checkout;
+    process.kill(serverPid, 'SIGSTOP');
+    const second = checkout.start({ through: withoutPtrace });
+    const status = await second.exitStatus;
+    process.kill(serverPid, 'SIGCONT');
+    expect(status).toBe(1);
+    expect(second.output).toContain('lock file "postmaster.pid" already exists');
+    expect(checkout.serverPid).toBe(serverPid);
+    expect(await query(DATABASE_URL, 'SELECT FROM predictions')).toEqual([]);
+  });
+
   it('may come at the same moment: one of them runs', async () => {
     const checkout = newCheckout();
     const launchers = [checkout.start(), checkout.start()];
@@ -174,16 +192,21 @@ describe('make start after a SIGKILL', () => {
     await expect(query(DATABASE_URL, 'SELECT')).rejects.toThrow('ECONNREFUSED');
   });
 
-  it('is not misled by a program that has got the number of the server', async () => {
+  it.each([
+    ['another program', 'echo $$; exec sleep 1000'],
+    // Its parent becomes one that does not wait for it, and then it ends.
+    ['a dead process', '(until grep -q sleep /proc/$$/comm; do :; done) & echo $!; exec sleep 1000'],
+  ])('is not misled by %s that has the number of the server', async (_, script) => {
     const checkout = newCheckout();
     const first = checkout.start();
     await first.service();
     const lockFile = path.join(checkout.data, 'postmaster.pid');
     const lock = readFileSync(lockFile, 'utf8');
     expect(await first.interrupt()).toBe(0);
-    const stranger = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1e6)'], serverUser());
-    writeFileSync(lockFile, lock.replace(/^\d+/, String(stranger.pid)));
-    await checkout.start().service();
+    const stranger = spawn('sh', ['-c', script], serverUser());
+    const [pid] = (await once(stranger.stdout.setEncoding('utf8'), 'data')) as [string];
+    writeFileSync(lockFile, lock.replace(/^\d+/, pid.trim()));
+    await checkout.start({ through: withoutPtrace }).service();
     expect(stranger.exitCode).toBeNull();
     stranger.kill();
   });

@@ -39,6 +39,12 @@ export interface LaunchedService {
   PREDICTION_LOG_CHAIN_KEY: string;
 }
 
+interface LaunchOptions {
+  command?: string[];
+  env?: Record<string, string>;
+  through?: string[];
+}
+
 /** A checkout of the project that shares this one's build and packages. */
 export class Checkout {
   readonly directory: string;
@@ -61,8 +67,8 @@ export class Checkout {
     return path.join(this.directory, name);
   }
 
-  /** `make start`; with a command, that instead of the service. */
-  start(options: { command?: string[]; env?: Record<string, string> } = {}): Launcher {
+  /** `make start`; with a command, that instead of the service; `through` a program that runs it, such as `env`. */
+  start(options: LaunchOptions = {}): Launcher {
     const launcher = new Launcher(this.directory, { ...options, ...this.user });
     this.launchers.push(launcher);
     return launcher;
@@ -88,9 +94,10 @@ export class Launcher {
   readonly exitStatus: Promise<number>;
   private readonly process: ChildProcess;
 
-  constructor(cwd: string, options: User & { command?: string[]; env?: Record<string, string> }) {
-    const { command = [process.execPath, '-e', SERVICE], env, ...user } = options;
-    this.process = spawn(process.execPath, [path.resolve('deploy/local/start.ts'), ...command], {
+  constructor(cwd: string, options: User & LaunchOptions) {
+    const { command = [process.execPath, '-e', SERVICE], env, through = [], ...user } = options;
+    const [program, ...args] = [...through, process.execPath, path.resolve('deploy/local/start.ts'), ...command];
+    this.process = spawn(program!, args, {
       cwd,
       env: { PATH: process.env['PATH'], ...env },
       detached: true,
