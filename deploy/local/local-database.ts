@@ -75,6 +75,8 @@ async function connect(server: PostgresServer): Promise<Client | undefined> {
   const url = server.url('postgres');
   if (url === undefined) return undefined;
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true });
+  // A connection that is lost fails what is asked on it, and without this would end the process as well.
+  client.on('error', () => undefined);
   try {
     await client.connect();
     const { rows } = await client.query<{ data_directory: string }>('SHOW data_directory');

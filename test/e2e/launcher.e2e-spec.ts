@@ -192,23 +192,46 @@ describe('make start after a SIGKILL', () => {
     await expect(query(DATABASE_URL, 'SELECT')).rejects.toThrow('ECONNREFUSED');
   });
 
+  /** A checkout whose PostgreSQL has ended. @returns it, and the lock file that was there before */
+  async function checkoutWithLock() {
+    const checkout = newCheckout();
+    const launcher = checkout.start();
+    await launcher.service();
+    const file = path.join(checkout.data, 'postmaster.pid');
+    const lock = readFileSync(file, 'utf8');
+    expect(await launcher.interrupt()).toBe(0);
+    return { checkout, file, lock };
+  }
+
   it.each([
     ['another program', 'echo $$; exec sleep 1000'],
     // Its parent becomes one that does not wait for it, and then it ends.
     ['a dead process', '(until grep -q sleep /proc/$$/comm; do :; done) & echo $!; exec sleep 1000'],
   ])('is not misled by %s that has the number of the server', async (_, script) => {
-    const checkout = newCheckout();
-    const first = checkout.start();
-    await first.service();
-    const lockFile = path.join(checkout.data, 'postmaster.pid');
-    const lock = readFileSync(lockFile, 'utf8');
-    expect(await first.interrupt()).toBe(0);
+    const { checkout, file, lock } = await checkoutWithLock();
     const stranger = spawn('sh', ['-c', script], serverUser());
     const [pid] = (await once(stranger.stdout.setEncoding('utf8'), 'data')) as [string];
-    writeFileSync(lockFile, lock.replace(/^\d+/, pid.trim()));
+    writeFileSync(file, lock.replace(/^\d+/, pid.trim()));
     await checkout.start({ through: withoutPtrace }).service();
     expect(stranger.exitCode).toBeNull();
     stranger.kill();
+  });
+
+  it('is not misled by another server on the port, which hangs up', async () => {
+    const { checkout, file, lock } = await checkoutWithLock();
+    const stranger = net.createServer((socket) => {
+      socket.once('data', () => {
+        // "Authenticated" and "ready for a query" in the protocol of PostgreSQL.
+        socket.write(Buffer.from('5200000008000000005a0000000549', 'hex'));
+        socket.once('data', () => socket.destroy());
+      });
+    });
+    await once(stranger.listen(0, '127.0.0.1'), 'listening');
+    const { port } = stranger.address() as net.AddressInfo;
+    writeFileSync(file, lock.replace(/^(.+\n.+\n.+\n)\d+/, `$1${port}`));
+    const { DATABASE_URL } = await checkout.start().service();
+    expect(DATABASE_URL).not.toContain(`:${port}/`);
+    stranger.close();
   });
 });
 
