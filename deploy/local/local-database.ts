@@ -58,9 +58,9 @@ export class LocalDatabase {
 
 async function own(server: PostgresServer, signal: AbortSignal): Promise<Client> {
   for (let attempt = 1; ; attempt++) {
-    signal.throwIfAborted();
     const client = await connect(server);
     if (client) return lock(client, server.data);
+    signal.throwIfAborted();
     try {
       await server.start();
     } catch (error) {

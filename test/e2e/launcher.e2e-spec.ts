@@ -163,6 +163,15 @@ describe('make start, interrupted', () => {
     expect(launcher.output).toBe('');
     expect(readdirSync(checkout.path('.data'))).toEqual([]);
   });
+
+  it('while PostgreSQL starts, stops it', async () => {
+    const checkout = newCheckout();
+    const launcher = checkout.start();
+    const lockFile = path.join(checkout.data, 'postmaster.pid');
+    await eventually(() => expect(existsSync(lockFile)).toBe(true));
+    expect(await launcher.interrupt()).toBe(130);
+    expect(existsSync(lockFile)).toBe(false);
+  });
 });
 
 describe('make start after a SIGKILL', () => {
