@@ -13,11 +13,17 @@ const RETRY_MS = 1000;
 /** A database on a server of its own, which one launcher owns: the connection that holds the lock proves it. */
 export class LocalDatabase {
   private readonly server: PostgresServer;
-  private readonly owner: Client;
+  /** Undefined once it is lost, or about to be closed. */
+  private owner: Client | undefined;
 
-  private constructor(server: PostgresServer, owner: Client) {
+  private constructor(server: PostgresServer, owner: Client, onLost: (reason: string) => void) {
     this.server = server;
     this.owner = owner;
+    owner.on('error', (error) => {
+      if (!this.owner) return;
+      this.owner = undefined;
+      onLost(error.message);
+    });
   }
 
   /**
@@ -30,10 +36,9 @@ export class LocalDatabase {
     const server = new PostgresServer(data);
     await server.initialise(signal);
     const owner = await own(server, signal);
-    owner.on('error', (error) => onLost(error.message));
-    const database = new LocalDatabase(server, owner);
+    const database = new LocalDatabase(server, owner, onLost);
     try {
-      await database.create();
+      await createDatabase(owner);
     } catch (error) {
       await database.close();
       throw error;
@@ -45,21 +50,31 @@ export class LocalDatabase {
     return this.server.url(DATABASE)!;
   }
 
+  /** Stops the server, unless it has gone away and has not come back, or is another launcher's by now. */
   async close(): Promise<void> {
-    await this.owner.end();
+    const owner = this.owner ?? (await ownAgain(this.server));
+    this.owner = undefined;
+    if (!owner) return;
+    // The lock is held until then: no launcher that comes meanwhile may take over what is about to stop.
     await this.server.stop();
+    await owner.end();
   }
+}
 
-  private async create(): Promise<void> {
-    const { rowCount } = await this.owner.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
-    if (rowCount === 0) await this.owner.query(`CREATE DATABASE ${DATABASE}`);
-  }
+async function createDatabase(client: Client): Promise<void> {
+  const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
+  if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
 }
 
 async function own(server: PostgresServer, signal: AbortSignal): Promise<Client> {
   for (let attempt = 1; ; attempt++) {
     const client = await connect(server);
-    if (client) return lock(client, server.data);
+    if (client) {
+      if (await lock(client)) return client;
+      throw new Error(
+        `Another "make start" is running on ${server.data}. Stop it first, or set DATABASE_URL to a PostgreSQL of yours.`,
+      );
+    }
     signal.throwIfAborted();
     try {
       await server.start();
@@ -68,6 +83,12 @@ async function own(server: PostgresServer, signal: AbortSignal): Promise<Client>
       await delay(RETRY_MS);
     }
   }
+}
+
+/** @returns undefined when no server answers for these data, or another launcher owns it */
+async function ownAgain(server: PostgresServer): Promise<Client | undefined> {
+  const client = await connect(server);
+  return client && (await lock(client)) ? client : undefined;
 }
 
 /** @returns undefined when no server answers for these data */
@@ -88,11 +109,10 @@ async function connect(server: PostgresServer): Promise<Client | undefined> {
   return undefined;
 }
 
-async function lock(client: Client, data: string): Promise<Client> {
+/** @returns whether the lock is ours; if not, the connection is closed */
+async function lock(client: Client): Promise<boolean> {
   const { rows } = await client.query<{ ours: boolean }>('SELECT pg_try_advisory_lock($1) AS ours', [OWNER_LOCK]);
-  if (rows[0]!.ours) return client;
-  await client.end();
-  throw new Error(
-    `Another "make start" is running on ${data}. Stop it first, or set DATABASE_URL to a PostgreSQL of yours.`,
-  );
+  const { ours } = rows[0]!;
+  if (!ours) await client.end();
+  return ours;
 }

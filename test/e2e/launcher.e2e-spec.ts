@@ -244,6 +244,54 @@ describe('make start after a SIGKILL', () => {
   });
 });
 
+describe('make start, whose PostgreSQL goes away', () => {
+  const newCheckout = checkouts();
+  /** A service that does not mind, and ends with a status of its own. */
+  const command = [
+    process.execPath,
+    '-e',
+    `process.once('SIGINT', () => process.exit(7));
+    console.log(JSON.stringify({ DATABASE_URL: process.env.DATABASE_URL }));
+    setInterval(() => undefined, 1e6);`,
+  ];
+  const wentAway = /^PostgreSQL went away .+$/m;
+
+  it.each(['SIGINT', 'SIGKILL'])('by a %s, says so, and ends as the service ends', async (signal) => {
+    const checkout = newCheckout();
+    const launcher = checkout.start({ command });
+    await launcher.service();
+    process.kill(checkout.serverPid, signal);
+    await launcher.line(wentAway);
+    // One that ends by itself takes its lock file along.
+    await eventually(() => expect(existsSync(path.join(checkout.data, 'postmaster.pid'))).toBe(signal === 'SIGKILL'));
+    expect(await launcher.interrupt()).toBe(7);
+    expect(launcher.output).toMatch(/\}\nPostgreSQL went away .+\n$/);
+  });
+
+  it('does not stop the one that another make start has by now', async () => {
+    const checkout = newCheckout();
+    const first = checkout.start({ command });
+    await first.service();
+    process.kill(checkout.serverPid, 'SIGKILL');
+    await first.line(wentAway);
+    const second = checkout.start();
+    const { DATABASE_URL } = await second.service();
+    expect(await first.interrupt()).toBe(7);
+    expect(await query(DATABASE_URL, 'SELECT FROM predictions')).toEqual([]);
+    expect(await second.interrupt()).toBe(0);
+  });
+
+  it('and comes back by itself, stops it in the end', async () => {
+    const checkout = newCheckout();
+    const launcher = checkout.start({ command });
+    const { DATABASE_URL } = await launcher.service();
+    await query(DATABASE_URL, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
+    await launcher.line(wentAway);
+    expect(await launcher.interrupt()).toBe(7);
+    await expect(query(DATABASE_URL, 'SELECT')).rejects.toThrow('ECONNREFUSED');
+  });
+});
+
 describe('make start, where it cannot start', () => {
   const newCheckout = checkouts();
 
