@@ -54,9 +54,13 @@ export class PostgresServer {
     }
   }
 
-  /** Breaks off what clients are doing, and writes everything to disk. */
+  /** Breaks off what clients are doing, and writes everything to disk. Does nothing where it has gone by itself. */
   async stop(): Promise<void> {
-    await this.run('pg_ctl', ['stop', '--wait', '--mode=fast', `--pgdata=${this.data}`]);
+    try {
+      await this.run('pg_ctl', ['stop', '--wait', '--mode=fast', `--pgdata=${this.data}`]);
+    } catch (error) {
+      if (this.isRunning()) throw error;
+    }
   }
 
   /** URL of a database on the server that runs on the data, or ran there last if it was killed; undefined without any. */
@@ -65,6 +69,15 @@ export class PostgresServer {
     if (!port) return undefined;
     const password = readFileSync(path.join(this.data, 'password'), 'utf8');
     return `postgresql://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`;
+  }
+
+  private isRunning(): boolean {
+    const pid = this.lock()?.[0];
+    try {
+      return pid !== undefined && process.kill(Number(pid), 0);
+    } catch {
+      return false;
+    }
   }
 
   private async makeDataDirectory(signal?: AbortSignal): Promise<void> {

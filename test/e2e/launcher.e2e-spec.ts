@@ -268,6 +268,16 @@ describe('make start, whose PostgreSQL goes away', () => {
     expect(launcher.output).toMatch(/\}\nPostgreSQL went away .+\n$/);
   });
 
+  it.each(['SIGINT', 'SIGKILL'])('by a %s as the service ends, ends as that does', async (signal) => {
+    const end = `
+      const [pid] = require('node:fs').readFileSync('.data/postgres/postmaster.pid', 'utf8').split('\\n');
+      process.kill(Number(pid), '${signal}');
+      process.exit(7);`;
+    const launcher = newCheckout().start({ command: [process.execPath, '-e', end] });
+    expect(await launcher.exitStatus).toBe(7);
+    expect(launcher.output).not.toContain('pg_ctl');
+  });
+
   it('does not stop the one that another make start has by now', async () => {
     const checkout = newCheckout();
     const first = checkout.start({ command });
