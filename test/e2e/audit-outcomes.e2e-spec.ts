@@ -167,9 +167,12 @@ describe('POST /predictions/outcomes', () => {
     expect((await expectRefused(body, 'INVALID_REQUEST')).detail).toContain('has no lines');
   });
 
-  it('refuses another type, and more than 256 KiB', async () => {
+  it('refuses another type, compressed lines, and more than 256 KiB', async () => {
     const { id } = await audited.predict();
     expectDocumentedProblem(LINES, await recordLines(line(id), 'application/json'), 'UNSUPPORTED_MEDIA_TYPE');
+    const compressed = await recordLines(line(id)).set('Content-Encoding', 'gzip');
+    const { detail } = expectDocumentedProblem(LINES, compressed, 'UNSUPPORTED_MEDIA_TYPE');
+    expect(detail).toMatch(/^Compressed bodies are not taken\./);
     expectDocumentedProblem(LINES, await recordLines(' '.repeat(256 * 1024 + 1)), 'PAYLOAD_TOO_LARGE');
   });
 });

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ErrorCode } from '../../src/common/errors/error-codes.js';
@@ -72,6 +73,21 @@ describe.each([PREDICT, BATCH])(
 
     it('says no content type', async () => {
       expectDocumentedProblem(route, await post([withMember('')], {}), 'UNSUPPORTED_MEDIA_TYPE');
+    });
+
+    it.each<[string, string | Uint8Array]>([
+      ['gzip', gzipSync(withMember(''))],
+      ['br', 's3cr3t-marker'],
+      ['identity, gzip', gzipSync(withMember(''))],
+    ])('is compressed: %s', async (encoding, body) => {
+      const answer = await post([body], { ...JSON_TYPE, 'Content-Encoding': encoding });
+      const problem = expectDocumentedProblem(route, answer, 'UNSUPPORTED_MEDIA_TYPE');
+      expect(problem.detail).toMatch(/^Compressed bodies are not taken\./);
+    });
+
+    it('may say that it is not compressed', async () => {
+      const { status } = await post([withMember('')], { ...JSON_TYPE, 'Content-Encoding': 'Identity' });
+      expect(status).toBe(200);
     });
 
     it.each<[string, string | Uint8Array]>([

@@ -1,6 +1,7 @@
 import { UnsupportedMediaTypeException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DomainError } from '../errors/domain-error.js';
 import { toDomainError } from '../errors/to-domain-error.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
 import { decorateWithBodyHash, keepBodyHash } from './body-hash.js';
@@ -40,6 +41,7 @@ export function createAdapter(): FastifyAdapter {
   decorateWithBodyHash(fastify);
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (isCompressed(request)) return done(compressed());
     keepBodyHash(request, body);
     const { rawBody, optionalBody, lines } = request.routeOptions.config;
     if (lines) return done(new UnsupportedMediaTypeException());
@@ -52,8 +54,17 @@ export function createAdapter(): FastifyAdapter {
     }
   });
   fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (isCompressed(request)) return done(compressed());
     if (request.routeOptions.config.lines) done(null, body);
     else done(new UnsupportedMediaTypeException());
   });
   return adapter;
 }
+
+const isCompressed = ({ headers }: FastifyRequest): boolean =>
+  (headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity';
+
+const compressed = () =>
+  new DomainError('UNSUPPORTED_MEDIA_TYPE', {
+    detail: 'Compressed bodies are not taken. Send the body as it is, without the header Content-Encoding.',
+  });
