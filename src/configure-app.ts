@@ -1,6 +1,8 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccessLog } from './common/http/access-log.js';
 import { collectRoutes } from './common/http/allowed-methods.js';
+import { followRequests } from './common/http/follow-requests.js';
+import { routeTemplate } from './common/http/request-context.js';
 import { Shutdown } from './common/shutdown/shutdown.js';
 import { HttpMetrics } from './metrics/http-metrics.js';
 import { serveOpenApi } from './openapi/openapi-document.js';
@@ -13,6 +15,8 @@ export function configureApp(app: NestFastifyApplication): NestFastifyApplicatio
   const fastify = app.getHttpAdapter().getInstance();
   const batchAdmission = app.get(BatchAdmission);
   const scoring = app.get(PredictionController);
+  const httpMetrics = app.get(HttpMetrics);
+  const accessLog = app.get(AccessLog);
 
   collectRoutes(fastify);
   fastify.addHook('onRoute', (route) => {
@@ -25,9 +29,12 @@ export function configureApp(app: NestFastifyApplication): NestFastifyApplicatio
     void reply.header('X-Request-Id', request.id);
     done();
   });
+  followRequests(fastify, (request, status, durationMs) => {
+    httpMetrics.count(request.method, routeTemplate(request), status, durationMs);
+    accessLog.tell(request, status, durationMs);
+  });
   app.get(Shutdown).observe(fastify);
-  app.get(HttpMetrics).observe(fastify);
-  app.get(AccessLog).observe(fastify);
+  httpMetrics.observe(fastify);
   app.get(ScoringAdmission).guard(fastify.server);
   serveOpenApi(app);
   return app;

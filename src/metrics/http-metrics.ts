@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Injectable } from '@nestjs/common';
 import {
   InjectMetric,
@@ -9,13 +10,17 @@ import type { FastifyInstance } from 'fastify';
 import type { Counter, Gauge, Histogram } from 'prom-client';
 import { readAtScrape } from '../common/metrics/read-at-scrape.js';
 import { ERROR_CODES } from '../common/errors/error-codes.js';
-import { toClientError } from '../common/http/client-errors.js';
-import { routeTemplate, UNMATCHED } from '../common/http/request-context.js';
+import { toClientError, wasUnreadable } from '../common/http/client-errors.js';
+import { UNMATCHED } from '../common/http/request-context.js';
 
 const LABELS = ['method', 'route', 'status'];
 
 export const httpMetricProviders = [
-  makeCounterProvider({ name: 'http_requests_total', help: 'Requests answered.', labelNames: LABELS }),
+  makeCounterProvider({
+    name: 'http_requests_total',
+    help: 'Requests that have ended: answered, or, with status 499, whose connection ended before that.',
+    labelNames: LABELS,
+  }),
   makeHistogramProvider({
     name: 'http_request_duration_seconds',
     help: 'Time from the request line to the end of the reply.',
@@ -44,8 +49,9 @@ export class HttpMetrics {
   }
 
   observe(fastify: FastifyInstance): void {
-    fastify.server.on('clientError', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ECONNRESET') this.answeredUnread(error);
+    // Answered by Fastify's listener, which was there before.
+    fastify.server.on('clientError', (error: Error, socket: Socket) => {
+      if (wasUnreadable(socket)) this.countUnread(error);
     });
     fastify.addHook('onRequest', (_request, reply, done) => {
       this.underWay++;
@@ -53,20 +59,16 @@ export class HttpMetrics {
       reply.raw.on('close', this.ended);
       done();
     });
-    fastify.addHook('onResponse', (request, reply, done) => {
-      this.answered(request.method, routeTemplate(request), reply.statusCode, reply.elapsedTime);
-      done();
-    });
   }
 
-  answered(method: string, route: string, status: number, durationMs: number): void {
+  count(method: string, route: string, status: number, durationMs: number): void {
     const labels = { method, route, status: String(status) };
     this.requests.inc(labels);
     this.duration.observe(labels, durationMs / 1000);
   }
 
-  private answeredUnread(error: Error): void {
+  private countUnread(error: Error): void {
     const { status } = ERROR_CODES[toClientError(error).code];
-    this.answered('unread', UNMATCHED, status, 0);
+    this.count('unread', UNMATCHED, status, 0);
   }
 }

@@ -99,7 +99,7 @@ export class ScoringAdmission {
     });
     response.end(body);
     this.shed.inc({ reason });
-    this.httpMetrics.answered(request.method!, route, status, 0);
+    this.httpMetrics.count(request.method!, route, status, 0);
     this.tell(reason);
   }
 

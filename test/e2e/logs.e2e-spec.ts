@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import net from 'node:net';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type BuiltService, startBuiltService } from '../support/built-service.js';
+import { eventually } from '../support/eventually.js';
 import { fixtureModel } from '../support/fixture-models.js';
 import { MARKER_NUMBER as N, MARKER_TEXT } from '../support/problems.js';
 
@@ -24,6 +27,18 @@ const REQUESTS: [method: string, path: string, body?: string][] = [
   ['GET', `/boom?q=${MARKER_TEXT}`],
 ];
 
+/** Sends the head of a request, and cuts the connection once the service asks for the body. */
+async function abandonRequest(url: string): Promise<void> {
+  const { port, hostname } = new URL(url);
+  const socket = net.connect(Number(port), hostname);
+  socket.write(
+    `POST /predict?q=${MARKER_TEXT} HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\nContent-Length: 9\r\n` +
+      'Expect: 100-continue\r\nX-Request-Id: abandoned\r\n\r\n',
+  );
+  await once(socket, 'data');
+  socket.resetAndDestroy();
+}
+
 describe('The log at LOG_LEVEL=debug', () => {
   let service: BuiltService;
   let exitCode: number;
@@ -46,11 +61,22 @@ describe('The log at LOG_LEVEL=debug', () => {
         });
         await response.arrayBuffer();
       }
+      await abandonRequest(service.url);
+      await eventually(() => {
+        if (!service.logs().includes('"requestId":"abandoned"')) throw new Error('Nothing is told of it.');
+      });
     } finally {
       // Everything that is logged has been written when the process has ended.
       exitCode = await service.stop();
     }
   });
+
+  const lines = () =>
+    service
+      .logs()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
 
   it('holds no value, reference, name, path, query string or header of a client', () => {
     expect(exitCode).toBe(0);
@@ -59,18 +85,26 @@ describe('The log at LOG_LEVEL=debug', () => {
   });
 
   it('has a line for each request that reached a route, with its request id and trace id', () => {
-    const lines = service
-      .logs()
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-    const answered = lines.filter(({ message }) => message === 'Request answered');
+    const answered = lines().filter(({ message }) => message === 'Request answered');
     const undecodable = REQUESTS.findIndex(([, path]) => path.startsWith('/%zz'));
     const expected = REQUESTS.map((_, i) => `request-${i}`).toSpliced(undecodable, 1);
     expect(answered.map(({ requestId }) => requestId)).toEqual(expected);
     for (const line of answered) {
       expect(line).toMatchObject({ traceId: TRACE_ID, route: expect.any(String), httpStatus: expect.any(Number) });
     }
+  });
+
+  it('has a line for a request whose connection ended before its answer was sent', () => {
+    expect(lines().filter(({ requestId }) => requestId === 'abandoned')).toEqual([
+      expect.objectContaining({
+        level: 'log',
+        message: 'The connection ended before the answer was sent',
+        method: 'POST',
+        route: '/predict',
+        httpStatus: 499,
+        durationMs: expect.any(Number),
+      }),
+    ]);
   });
 
   it('has the stack of a failure, to find its cause by', () => {

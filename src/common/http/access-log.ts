@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyRequest } from 'fastify';
+import { CONNECTION_ENDED } from './follow-requests.js';
 import { requestContext } from './request-context.js';
 
 /**
@@ -10,18 +11,15 @@ import { requestContext } from './request-context.js';
 export class AccessLog {
   private readonly logger = new Logger(AccessLog.name);
 
-  observe(fastify: FastifyInstance): void {
-    fastify.addHook('onResponse', (request, reply, done) => {
-      const status = reply.statusCode;
-      const level = status >= 500 ? 'error' : status >= 400 ? 'log' : 'debug';
-      if (Logger.isLevelEnabled(level)) {
-        this.logger[level]('Request answered', {
-          ...requestContext(request),
-          httpStatus: status,
-          durationMs: Math.round(reply.elapsedTime * 100) / 100,
-        });
-      }
-      done();
+  tell(request: FastifyRequest, status: number, durationMs: number): void {
+    const level = status >= 500 ? 'error' : status >= 400 ? 'log' : 'debug';
+    if (!Logger.isLevelEnabled(level)) return;
+    const message =
+      status === CONNECTION_ENDED ? 'The connection ended before the answer was sent' : 'Request answered';
+    this.logger[level](message, {
+      ...requestContext(request),
+      httpStatus: status,
+      durationMs: Math.round(durationMs * 100) / 100,
     });
   }
 }

@@ -21,9 +21,15 @@ export function toClientError({ code }: ClientError): DomainError {
   return new DomainError('INVALID_REQUEST', { detail: 'This is not HTTP as RFC 9112 has it. Check what sends it.' });
 }
 
+const unreadable = new WeakSet<Socket>();
+
+/** Whether a connection ended with what was answered here. */
+export const wasUnreadable = (socket: Socket): boolean => unreadable.has(socket);
+
 /** Answers what is no HTTP request, or none in time, as any other error is answered, and ends the connection. */
 export function answerClientError(error: ClientError, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  unreadable.add(socket);
   if (socket.writable) {
     const id = newId();
     const told = toClientError(error);
