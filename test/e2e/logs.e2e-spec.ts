@@ -84,11 +84,9 @@ describe('The log at LOG_LEVEL=debug', () => {
     expect(service.logs()).not.toContain(String(N));
   });
 
-  it('has a line for each request that reached a route, with its request id and trace id', () => {
+  it('has a line for each request that was answered, with its request id and trace id', () => {
     const answered = lines().filter(({ message }) => message === 'Request answered');
-    const undecodable = REQUESTS.findIndex(([, path]) => path.startsWith('/%zz'));
-    const expected = REQUESTS.map((_, i) => `request-${i}`).toSpliced(undecodable, 1);
-    expect(answered.map(({ requestId }) => requestId)).toEqual(expected);
+    expect(answered.map(({ requestId }) => requestId)).toEqual(REQUESTS.map((_, i) => `request-${i}`));
     for (const line of answered) {
       expect(line).toMatchObject({ traceId: TRACE_ID, route: expect.any(String), httpStatus: expect.any(Number) });
     }

@@ -99,6 +99,17 @@ describe('GET /metrics', () => {
     expect((await request(app.getHttpServer()).get('/metrics')).text).not.toContain('s3cr3t-marker');
   });
 
+  it.each([
+    ['a path that cannot be decoded', '/%zz'],
+    ['a parameter that is too long', `/predictions/${'x'.repeat(101)}`],
+  ])('counts what is refused before it reaches a route: %s', async (_what, path) => {
+    const refused = { method: 'GET', route: 'unmatched', status: '400' };
+    const before = await valueOf('http_requests_total', refused);
+    await request(app.getHttpServer()).get(path);
+    expect(await valueOf('http_requests_total', refused)).toBe(before + 1);
+    expect(await valueOf('http_request_duration_seconds_count', refused)).toBe(before + 1);
+  });
+
   it('counts every row of a batch, small or large, by version and class', async () => {
     const before = await valueOf('predictions_total');
     const runs = await valueOf('model_inference_batch_rows_count');

@@ -33,6 +33,7 @@ export function createAdapter(): FastifyAdapter {
     clientErrorHandler: answerClientError,
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       // No hook has run for these.
+      request.server.follow(request, reply);
       void reply.header('X-Request-Id', request.id);
       problems.send(toDomainError(error), request, reply);
     },

@@ -1,6 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { wasUnreadable } from './client-errors.js';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** For requests that Fastify refuses before any hook. */
+    follow(request: FastifyRequest, reply: FastifyReply): void;
+  }
+}
+
 /** In the place of a status, where the connection ended before the answer was sent; nginx has it so. */
 export const CONNECTION_ENDED = 499;
 
@@ -22,6 +29,7 @@ export function followRequests(fastify: FastifyInstance, ended: RequestEnded): v
       else if (!wasUnreadable(request.raw.socket)) ended(request, CONNECTION_ENDED, durationMs);
     });
   };
+  fastify.decorate('follow', follow);
   fastify.addHook('onRequest', (request, reply, done) => {
     follow(request, reply);
     done();
