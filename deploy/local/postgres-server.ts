@@ -157,8 +157,12 @@ export class PostgresServer {
 
 /** What is left of a process until its parent takes note of the end has no command line. */
 function isDead(pid: string): boolean {
-  const commandLine = `/proc/${pid}/cmdline`;
-  return existsSync(commandLine) && readFileSync(commandLine, 'utf8') === '';
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === '';
+  } catch {
+    // It is gone altogether, which PostgreSQL sees by itself.
+    return false;
+  }
 }
 
 const initdbArguments = (directory: string, passwordFile: string): string[] => [
