@@ -70,6 +70,11 @@ describe('ModelFollower', () => {
 
   const events = () => process.history.events.map(({ result, version }) => [result, version]);
 
+  /** Waits a turn of the event loop at a time: small models are ready soon. */
+  async function isPreparing(version: string): Promise<void> {
+    while (process.status.snapshot.preparing !== version) await setImmediate();
+  }
+
   describe('A look', () => {
     beforeEach(serveFirst);
 
@@ -124,11 +129,6 @@ describe('ModelFollower', () => {
       expect(await look()).toEqual({ result: 'swapped' });
       expect(process.activeModel.current().identity).toBe('m-another');
     });
-
-    /** Waits a turn of the event loop at a time: small models are ready soon. */
-    async function isPreparing(version: string): Promise<void> {
-      while (process.status.snapshot.preparing !== version) await setImmediate();
-    }
 
     it('does not go live with a version that the source has left before it was ready', async () => {
       await register('2');
