@@ -79,7 +79,7 @@ describe('npm run log:verify', () => {
 
   it.each<[string, Record<string, string>, string[], string]>([
     ['an unknown option', {}, ['--form', '2026-01-01'], "Unknown option '--form'"],
-    ['what is no time', {}, ['--from', 'yesterday'], '--from must be a date or time in ISO 8601'],
+    ['what is no time', {}, ['--from', 'yesterday'], '--from must be an ISO 8601 date, or date and time'],
     ['a heads file that is not there', {}, ['--heads', '/nonexistent/service.log'], 'ENOENT'],
     ['no key', { PREDICTION_LOG_CHAIN_KEY: '' }, [], 'PREDICTION_LOG_CHAIN_KEY is not set'],
     ['no database', { DATABASE_URL: '' }, [], 'DATABASE_URL is not set'],
