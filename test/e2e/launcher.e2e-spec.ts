@@ -16,6 +16,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
+import { PostgresServer } from '../../deploy/local/postgres-server.ts';
 import { canEnter, serverUser } from '../../deploy/local/server-user.ts';
 import { eventually } from '../support/eventually.js';
 import { checkouts, type Launcher } from '../support/launcher.js';
@@ -273,9 +274,12 @@ describe('make start, whose PostgreSQL goes away', () => {
       const [pid] = require('node:fs').readFileSync('.data/postgres/postmaster.pid', 'utf8').split('\\n');
       process.kill(Number(pid), '${signal}');
       process.exit(7);`;
-    const launcher = newCheckout().start({ command: [process.execPath, '-e', end] });
+    const checkout = newCheckout();
+    const launcher = checkout.start({ command: [process.execPath, '-e', end] });
     expect(await launcher.exitStatus).toBe(7);
     expect(launcher.output).not.toContain('pg_ctl');
+    // What the launcher does, too, unless it has noticed the loss before.
+    await expect(new PostgresServer(checkout.data).stop()).resolves.toBeUndefined();
   });
 
   it('does not stop the one that another make start has by now', async () => {
