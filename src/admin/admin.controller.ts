@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, HttpStatus, Post, UseGuards } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { ErrorCode } from '../common/errors/error-codes.js';
 import type { RouteSettings } from '../common/http/route-settings.js';
 import { ApiProblems } from '../openapi/api-problems.decorator.js';
 import { schemaReference } from '../openapi/schema-reference.js';
@@ -14,6 +15,13 @@ import {
   type ReloadRequest,
   type ReloadResponse,
 } from './admin.schemas.js';
+
+/** What can be wrong with a body, also where none is needed. */
+const BODY_PROBLEMS = [
+  'INVALID_JSON',
+  'PAYLOAD_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+] as const satisfies readonly ErrorCode[];
 
 /** What an operator may do to this instance's model. */
 @ApiTags('admin')
@@ -41,14 +49,12 @@ export class AdminController {
   @ApiBody({ required: false, schema: schemaReference(reloadRequestSchema) })
   @ApiOkResponse({ standardSchema: reloadResponseSchema, description: 'What happened.' })
   @ApiProblems(
-    'INVALID_JSON',
+    ...BODY_PROBLEMS,
     'INVALID_REQUEST',
     'UNAUTHORIZED',
     'ROUTE_NOT_FOUND',
     'VERSION_NOT_FOUND',
     'MODEL_REJECTED',
-    'PAYLOAD_TOO_LARGE',
-    'UNSUPPORTED_MEDIA_TYPE',
     'TOO_MANY_FAILURES',
     'REGISTRY_UNAVAILABLE',
   )
@@ -61,7 +67,14 @@ export class AdminController {
   @RouteConfig({ optionalBody: true } satisfies RouteSettings)
   @ApiOperation({ operationId: 'rollbackModel', summary: 'Goes back to the version that served before, and pins it' })
   @ApiOkResponse({ standardSchema: reloadResponseSchema, description: 'What happened.' })
-  @ApiProblems('UNAUTHORIZED', 'ROUTE_NOT_FOUND', 'NO_PREVIOUS_MODEL', 'MODEL_REJECTED', 'TOO_MANY_FAILURES')
+  @ApiProblems(
+    ...BODY_PROBLEMS,
+    'UNAUTHORIZED',
+    'ROUTE_NOT_FOUND',
+    'NO_PREVIOUS_MODEL',
+    'MODEL_REJECTED',
+    'TOO_MANY_FAILURES',
+  )
   rollback(): Promise<ReloadResponse> {
     return this.admin.rollback();
   }
@@ -71,7 +84,7 @@ export class AdminController {
   @RouteConfig({ optionalBody: true } satisfies RouteSettings)
   @ApiOperation({ operationId: 'unpinModel', summary: 'Follows the source again' })
   @ApiOkResponse({ standardSchema: reloadResponseSchema, description: 'What happened.' })
-  @ApiProblems('UNAUTHORIZED', 'ROUTE_NOT_FOUND', 'TOO_MANY_FAILURES', 'MODEL_NOT_READY')
+  @ApiProblems(...BODY_PROBLEMS, 'UNAUTHORIZED', 'ROUTE_NOT_FOUND', 'TOO_MANY_FAILURES', 'MODEL_NOT_READY')
   unpin(): Promise<ReloadResponse> {
     return this.admin.unpin();
   }

@@ -11,7 +11,7 @@ export class BoomController {
 
   @Get()
   @ApiOperation({ operationId: 'boom', summary: 'Fails on purpose, to see the alarms work; 404 unless BOOM_ENABLED' })
-  @ApiProblems('ROUTE_NOT_FOUND', 'INTERNAL_ERROR')
+  @ApiProblems('ROUTE_NOT_FOUND')
   boom(): never {
     if (!this.config.get('BOOM_ENABLED', { infer: true })) throw new NotFoundException();
     throw new Error('GET /boom was called');

@@ -1,6 +1,7 @@
 import { Controller, Get, UseFilters } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
+import { ApiProblems } from '../openapi/api-problems.decorator.js';
 import { DatabaseHealthIndicator } from './database.health.js';
 import { HealthCheckFilter } from './health-check.filter.js';
 import { ModelHealthIndicator } from './model.health.js';
@@ -26,6 +27,7 @@ export class HealthController {
   @Get()
   @HealthCheck()
   @ApiOperation({ operationId: 'getHealth', summary: 'Every check, in detail' })
+  @ApiProblems()
   check(): Promise<HealthCheckResult> {
     return this.health.check([
       () => this.model.check(),
@@ -38,6 +40,7 @@ export class HealthController {
   @Get('live')
   @HealthCheck()
   @ApiOperation({ operationId: 'getLiveness', summary: 'The process answers; touches nothing' })
+  @ApiProblems()
   live(): Promise<HealthCheckResult> {
     return this.health.check([]);
   }
@@ -45,6 +48,7 @@ export class HealthController {
   @Get('ready')
   @HealthCheck()
   @ApiOperation({ operationId: 'getReadiness', summary: 'A model is live and the instance is not shutting down' })
+  @ApiProblems()
   ready(): Promise<HealthCheckResult> {
     return this.health.check([() => this.model.check(), () => this.shutdown.check()]);
   }
@@ -52,6 +56,7 @@ export class HealthController {
   @Get('startup')
   @HealthCheck()
   @ApiOperation({ operationId: 'getStartup', summary: 'The first attempt to load a model has ended' })
+  @ApiProblems()
   startup(): Promise<HealthCheckResult> {
     return this.health.check([]);
   }

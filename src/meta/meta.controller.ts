@@ -5,6 +5,7 @@ import type { Env } from '../config/env.schema.js';
 import { ActiveModel } from '../model-registry/active-model.js';
 import { RegistryStatus } from '../model-registry/reload/registry-status.js';
 import { ModelSource } from '../model-registry/source/model-source.js';
+import { ApiProblems } from '../openapi/api-problems.decorator.js';
 import { SERVICE_VERSION } from './service-version.js';
 import { metaResponseSchema, type MetaResponse } from './meta.schema.js';
 
@@ -22,6 +23,7 @@ export class MetaController {
   @Get()
   @ApiOperation({ operationId: 'getMeta', summary: 'What this instance is and which model it serves' })
   @ApiOkResponse({ standardSchema: metaResponseSchema, description: 'The service and its live model.' })
+  @ApiProblems()
   meta(): MetaResponse {
     const model = this.activeModel.peek();
     return {

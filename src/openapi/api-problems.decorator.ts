@@ -5,9 +5,9 @@ import { ERROR_CODES, type ErrorCode } from '../common/errors/error-codes.js';
 import { PROBLEM_MEDIA_TYPE, problemSchema, toProblem } from '../common/errors/problem.js';
 import { schemaReference } from './schema-reference.js';
 
-/** Documents the errors of a route: one response per status, with an example per code. */
+/** Documents the errors of a route, and that it may fail: one response per status, with an example per code. */
 export function ApiProblems(...codes: ErrorCode[]): MethodDecorator {
-  const byStatus = Map.groupBy(codes, (code) => ERROR_CODES[code].status);
+  const byStatus = Map.groupBy([...codes, 'INTERNAL_ERROR'] as const, (code) => ERROR_CODES[code].status);
   return applyDecorators(
     ...[...byStatus].map(([status, sameStatus]) =>
       ApiResponse({

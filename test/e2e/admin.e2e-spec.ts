@@ -23,9 +23,6 @@ function send(route: string, authorization?: string, forwardedFor = '') {
   return authorization === undefined ? sent : sent.set('Authorization', authorization);
 }
 
-const sendBody = (type: string, body: string) =>
-  send('POST /admin/model/reload', `Bearer ${ADMIN_TOKEN}`).set('Content-Type', type).send(body);
-
 /** The answer to an action that succeeded. */
 async function act(action: string, body?: object) {
   const answer = await client.post(`/admin/model/${action}`, body);
@@ -147,13 +144,21 @@ describe('POST /admin/model/reload', () => {
     const problem = expectDocumentedProblem('POST /admin/model/reload', answer, 'INVALID_REQUEST');
     expect(problem.errors).toMatchObject([{ path }]);
   });
+});
 
-  it('refuses what is no JSON, too large, or of another type', async () => {
-    const route = 'POST /admin/model/reload';
-    expectDocumentedProblem(route, await sendBody('application/json', '{'), 'INVALID_JSON');
-    expectDocumentedProblem(route, await sendBody('application/json', ' '.repeat(64 * 1024 + 1)), 'PAYLOAD_TOO_LARGE');
-    expectDocumentedProblem(route, await sendBody('text/plain', '7'), 'UNSUPPORTED_MEDIA_TYPE');
-  });
+describe('A body', () => {
+  it.each(['POST /admin/model/reload', 'POST /admin/model/rollback', 'POST /admin/model/unpin'] as const)(
+    'is refused that is no JSON, too large, or of another type: %s',
+    async (route) => {
+      await start();
+      const sendBody = (type: string, body: string) =>
+        send(route, `Bearer ${ADMIN_TOKEN}`).set('Content-Type', type).send(body);
+      expectDocumentedProblem(route, await sendBody('application/json', '{'), 'INVALID_JSON');
+      const large = await sendBody('application/json', ' '.repeat(64 * 1024 + 1));
+      expectDocumentedProblem(route, large, 'PAYLOAD_TOO_LARGE');
+      expectDocumentedProblem(route, await sendBody('text/plain', '7'), 'UNSUPPORTED_MEDIA_TYPE');
+    },
+  );
 });
 
 describe('POST /admin/model/rollback', () => {

@@ -7,7 +7,7 @@ import { lockErasures } from '../../src/prediction-log/erasure-lock.js';
 import { idRange } from '../../src/prediction-log/scan/id-range.js';
 import { onSnapshot } from '../../src/prediction-log/scan/snapshot.js';
 import { verifyLog } from '../../src/prediction-log/verify/verify-log.js';
-import { auditedApp } from '../support/audited-app.js';
+import { AUDIT_TOKEN, auditedApp } from '../support/audited-app.js';
 import { eventually } from '../support/eventually.js';
 import { logEntry } from '../support/log-entry.js';
 import { expectDocumentedProblem } from '../support/problems.js';
@@ -22,6 +22,13 @@ async function erase(reference: string) {
   expect({ status, body }).toMatchObject({ status: 200 });
   return eraseResponseSchema.strict().parse(body);
 }
+
+const sendBody = (type: string, body: string) =>
+  request(audited.app.getHttpServer())
+    .delete('/predictions?reference=subject-1')
+    .auth(AUDIT_TOKEN, { type: 'bearer' })
+    .set('Content-Type', type)
+    .send(body);
 
 const get = async (id: string) => (await audited.send(`GET /predictions/${id}`)).body as PredictionRecord;
 
@@ -142,6 +149,23 @@ describe('DELETE /predictions', () => {
     const problem = expectDocumentedProblem(ROUTE, await audited.send(ROUTE + query), 'INVALID_REQUEST');
     expect(problem.errors).toMatchObject([{ path }]);
     expect(await get(id)).toMatchObject({ erased: false });
+  });
+
+  it('refuses a body that is no JSON, too large, or of another type', async () => {
+    expectDocumentedProblem(ROUTE, await sendBody('application/json', '{'), 'INVALID_JSON');
+    const large = await sendBody('application/json', ' '.repeat(64 * 1024 + 1));
+    expectDocumentedProblem(ROUTE, large, 'PAYLOAD_TOO_LARGE');
+    expectDocumentedProblem(ROUTE, await sendBody('text/plain', '7'), 'UNSUPPORTED_MEDIA_TYPE');
+  });
+
+  it('says when PostgreSQL refuses the record of it', async () => {
+    await audited.client.query('ALTER TABLE prediction_erasures ADD CONSTRAINT refused CHECK (false) NOT VALID');
+    try {
+      const answer = await audited.send(ROUTE).query({ reference: 'subject-1' });
+      expectDocumentedProblem(ROUTE, answer, 'PREDICTION_NOT_RECORDED');
+    } finally {
+      await audited.client.query('ALTER TABLE prediction_erasures DROP CONSTRAINT refused');
+    }
   });
 
   it('takes a request that names a content type and has no body', async () => {

@@ -98,6 +98,19 @@ describe('POST /predictions/{id}/outcome', () => {
   });
 });
 
+describe('An outcome that PostgreSQL refuses', () => {
+  it('is told, one or many', async () => {
+    const { id } = await audited.predict();
+    await audited.client.query('ALTER TABLE prediction_outcomes ADD CONSTRAINT refused CHECK (false) NOT VALID');
+    try {
+      expectDocumentedProblem(SINGLE, await record(id, OUTCOME), 'PREDICTION_NOT_RECORDED');
+      expectDocumentedProblem(LINES, await recordLines(line(id)), 'PREDICTION_NOT_RECORDED');
+    } finally {
+      await audited.client.query('ALTER TABLE prediction_outcomes DROP CONSTRAINT refused');
+    }
+  });
+});
+
 describe('POST /predictions/outcomes', () => {
   it('adds an outcome for each line, in their order', async () => {
     const [first, second] = [await audited.predict(), await audited.predict()];

@@ -5,14 +5,22 @@ import request from 'supertest';
 import { predictBatchResponseSchema, predictResponseSchema } from '../../src/prediction/prediction.schemas.js';
 import { startTestApp } from '../support/test-app.js';
 
+interface Response {
+  content?: Record<string, { examples?: Record<string, unknown> }>;
+}
+
 interface Document {
   openapi: string;
   info: Record<string, unknown>;
-  paths: Record<string, unknown>;
+  paths: Record<string, Record<string, { responses: Record<string, Response> }>>;
   components: { schemas: Record<string, { examples?: object[] }> };
 }
 
 const committed = JSON.parse(readFileSync('docs/openapi.json', 'utf8')) as Document;
+
+const operations = Object.entries(committed.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, { responses }]) => ({ name: `${method.toUpperCase()} ${path}`, responses })),
+);
 
 let app: NestFastifyApplication;
 
@@ -36,6 +44,11 @@ describe('The OpenAPI document', () => {
     expect(page.text).toContain('swagger-ui');
     const script = await request(app.getHttpServer()).get('/docs/swagger-ui-init.js');
     expect(script.text).toContain('"/predict/batch"');
+  });
+
+  it.each(operations)('says what $name answers when the service fails', ({ responses }) => {
+    const examples = responses['500']?.content?.['application/problem+json']?.examples;
+    expect(Object.keys(examples ?? {})).toContain('INTERNAL_ERROR');
   });
 
   it.each([

@@ -104,11 +104,15 @@ export class RecordsController {
   })
   @ApiOkResponse({ standardSchema: eraseResponseSchema, description: 'What was erased, also when it was nothing.' })
   @ApiProblems(
+    'INVALID_JSON',
     'INVALID_REQUEST',
     'UNAUTHORIZED',
     'ROUTE_NOT_FOUND',
     'LEGAL_HOLD',
+    'PAYLOAD_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
     'TOO_MANY_FAILURES',
+    'PREDICTION_NOT_RECORDED',
     'PREDICTION_LOG_UNAVAILABLE',
   )
   erase(
