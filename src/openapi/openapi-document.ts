@@ -27,6 +27,8 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     })
     .addTag('prediction', 'Scores')
     .addTag('audit', 'What was answered: records, replays, outcomes, erasure')
+    .addTag('admin', "What an operator may do to this instance's model")
+    .addTag('registry', 'What the model registry tells this instance')
     .addTag('operations', 'Probes, metrics and facts about the instance')
     .build();
   const document = SwaggerModule.createDocument(app, config, {
