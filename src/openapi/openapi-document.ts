@@ -1,7 +1,14 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import {
+  DocumentBuilder,
+  type OpenAPIObject,
+  type OperationObject,
+  type ResponseObject,
+  SwaggerModule,
+} from '@nestjs/swagger';
 import { z } from 'zod';
 import { SERVICE_VERSION } from '../meta/service-version.js';
+import { headerReferences, RESPONSE_HEADERS } from './response-headers.js';
 import { SCHEMAS_PATH, schemaReference } from './schema-reference.js';
 
 /** GET /openapi.json, and GET /docs to read it and try it. */
@@ -35,8 +42,20 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     autoTagControllers: false,
     standardSchemaConverter: (schema) => ({ schema: openApiSchema(schema as z.ZodType) }),
   });
-  document.components = { ...document.components, schemas: { ...document.components?.schemas, ...componentSchemas() } };
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, ...componentSchemas() },
+    headers: RESPONSE_HEADERS,
+  };
+  for (const response of responsesOf(document)) {
+    response.headers = { ...headerReferences(['X-Request-Id']), ...response.headers };
+  }
   return document;
+}
+
+function responsesOf({ paths }: OpenAPIObject): ResponseObject[] {
+  const operations = Object.values(paths).flatMap((path) => Object.values(path) as OperationObject[]);
+  return operations.flatMap(({ responses }) => Object.values(responses) as ResponseObject[]);
 }
 
 /** A body is a component; the parameters of a path or query have no name, and are taken apart. */

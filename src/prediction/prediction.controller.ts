@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorCode } from '../common/errors/error-codes.js';
 import { invalidRequest } from '../common/errors/schema-issues.js';
 import { ApiProblems } from '../openapi/api-problems.decorator.js';
+import { headerReferences } from '../openapi/response-headers.js';
 import { schemaReference } from '../openapi/schema-reference.js';
 import type { RouteSettings } from '../common/http/route-settings.js';
 import { Idempotency } from '../prediction-log/idempotency/idempotency.js';
@@ -48,6 +49,8 @@ const IDEMPOTENCY_KEY = {
   schema: { type: 'string' as const, minLength: 1, maxLength: 255 },
 };
 
+const REPLAYED = headerReferences(['Idempotency-Replayed']);
+
 /** What the model answers is JSON text already. */
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -72,7 +75,7 @@ export class PredictionController {
   @ApiOperation({ operationId: 'predict', summary: 'Probability of default for one application' })
   @ApiBody({ required: true, schema: schemaReference(predictRequestSchema) })
   @ApiHeader(IDEMPOTENCY_KEY)
-  @ApiOkResponse({ standardSchema: predictResponseSchema, description: 'The answer.' })
+  @ApiOkResponse({ standardSchema: predictResponseSchema, headers: REPLAYED, description: 'The answer.' })
   @ApiProblems(...SCORING_PROBLEMS)
   async predict(
     @Req() request: FastifyRequest,
@@ -100,7 +103,11 @@ export class PredictionController {
   })
   @ApiBody({ required: true, schema: schemaReference(predictBatchRequestSchema) })
   @ApiHeader(IDEMPOTENCY_KEY)
-  @ApiOkResponse({ standardSchema: predictBatchResponseSchema, description: 'The answers, in order.' })
+  @ApiOkResponse({
+    standardSchema: predictBatchResponseSchema,
+    headers: REPLAYED,
+    description: 'The answers, in order.',
+  })
   @ApiProblems(...SCORING_PROBLEMS)
   async predictBatch(
     @Req() request: FastifyRequest,

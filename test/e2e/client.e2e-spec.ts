@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import createClient, { type Client } from 'openapi-fetch';
@@ -17,10 +16,9 @@ import {
 import { outcomesResponseSchema } from '../../src/prediction-log/audit/outcome.schemas.js';
 import type { paths } from '../generated/api.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
+import { documented, expectDocumentedHeaders, type Route } from '../support/documented.js';
 import { fixtureModel } from '../support/fixture-models.js';
 import { startTestApp } from '../support/test-app.js';
-
-const documented = JSON.parse(readFileSync('docs/openapi.json', 'utf8')) as { paths: Record<string, object> };
 
 const ADMIN_TOKEN = 'a-token-of-the-tests';
 const asAdmin = { headers: { Authorization: `Bearer ${ADMIN_TOKEN}` } };
@@ -137,9 +135,19 @@ describe('A client generated from docs/openapi.json', () => {
     await database.close();
   });
 
-  it.each(Object.entries(CALLS))('gets what the schema promises from %s', async (_operation, { call, schema }) => {
-    const { data, error } = await call(client);
+  it.each(Object.entries(CALLS))('gets what the document promises from %s', async (operation, { call, schema }) => {
+    const { data, error, response } = await call(client);
     expect(() => schema.parse(data ?? error)).not.toThrow();
+    expectDocumentedHeaders(operation as Route, response.status, response.headers.keys());
+  });
+
+  it('sees that an answer is repeated', async () => {
+    const params = { header: { 'Idempotency-Key': 'key-1' } };
+    for (const replayed of [null, 'true']) {
+      const { response } = await client.POST('/predict', { params, body: { data: row } });
+      expect(response.headers.get('Idempotency-Replayed')).toBe(replayed);
+      expectDocumentedHeaders('POST /predict', response.status, response.headers.keys());
+    }
   });
 
   it('calls every operation that there is', () => {

@@ -1,24 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import request from 'supertest';
 import { predictBatchResponseSchema, predictResponseSchema } from '../../src/prediction/prediction.schemas.js';
+import { documented, type OpenApiDocument } from '../support/documented.js';
 import { startTestApp } from '../support/test-app.js';
 
-interface Response {
-  content?: Record<string, { examples?: Record<string, unknown> }>;
-}
-
-interface Document {
-  openapi: string;
-  info: Record<string, unknown>;
-  paths: Record<string, Record<string, { responses: Record<string, Response> }>>;
-  components: { schemas: Record<string, { examples?: object[] }> };
-}
-
-const committed = JSON.parse(readFileSync('docs/openapi.json', 'utf8')) as Document;
-
-const operations = Object.entries(committed.paths).flatMap(([path, methods]) =>
+const operations = Object.entries(documented.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, { responses }]) => ({ name: `${method.toUpperCase()} ${path}`, responses })),
 );
 
@@ -33,8 +20,8 @@ afterAll(() => app.close());
 describe('The OpenAPI document', () => {
   it('is the one in docs/openapi.json, but for the version', async () => {
     const { body } = await request(app.getHttpServer()).get('/openapi.json');
-    const served = body as Document;
-    expect(served).toEqual({ ...committed, info: { ...committed.info, version: served.info['version'] } });
+    const served = body as OpenApiDocument;
+    expect(served).toEqual({ ...documented, info: { ...documented.info, version: served.info['version'] } });
     expect(served.openapi).toBe('3.1.0');
   });
 
@@ -55,7 +42,7 @@ describe('The OpenAPI document', () => {
     ['/predict', 'PredictRequest', predictResponseSchema],
     ['/predict/batch', 'PredictBatchRequest', predictBatchResponseSchema],
   ] as const)('has examples that POST %s takes as they are', async (path, schema, responseSchema) => {
-    const { examples = [] } = committed.components.schemas[schema]!;
+    const { examples = [] } = documented.components.schemas[schema]!;
     expect(examples.length).toBeGreaterThan(0);
     for (const example of examples) {
       const answer = await request(app.getHttpServer()).post(path).send(example);

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { expect } from '@jest/globals';
 import { ERROR_CODES, type ErrorCode } from '../../src/common/errors/error-codes.js';
 import { type Problem, problemSchema } from '../../src/common/errors/problem.js';
+import { documentedResponse, expectDocumentedHeaders, type Route } from './documented.js';
 
 /** An answer as far as its problem document is concerned; supertest's Response is one. */
 export interface ProblemAnswer {
@@ -13,14 +13,6 @@ export interface ProblemAnswer {
 /** Values that requests of the bad-input specs carry and that no answer may repeat. */
 export const MARKER_NUMBER = 987_654.25;
 export const MARKER_TEXT = 's3cr3t-marker';
-
-interface Operation {
-  responses: Record<string, { content?: Record<string, { examples?: Record<string, unknown> }> }>;
-}
-
-const { paths } = JSON.parse(readFileSync('docs/openapi.json', 'utf8')) as {
-  paths: Record<string, Record<string, Operation>>;
-};
 
 /** Checks all that every error answer has in common, and gives its body. */
 export function expectProblem(answer: ProblemAnswer, code: ErrorCode): Problem {
@@ -35,15 +27,11 @@ export function expectProblem(answer: ProblemAnswer, code: ErrorCode): Problem {
   return problem;
 }
 
-/** The same for an answer of a documented route, which must document this code for this status. */
-export function expectDocumentedProblem(
-  route: `${string} /${string}`,
-  answer: ProblemAnswer,
-  code: ErrorCode,
-): Problem {
+/** The same for an answer of a documented route, which must document this code, and its headers, for this status. */
+export function expectDocumentedProblem(route: Route, answer: ProblemAnswer, code: ErrorCode): Problem {
   const problem = expectProblem(answer, code);
-  const [method, path] = route.split(' ') as [string, string];
-  const documented = paths[path]?.[method.toLowerCase()]?.responses[answer.status]?.content;
-  expect(Object.keys(documented?.['application/problem+json']?.examples ?? {})).toContain(code);
+  const { content } = documentedResponse(route, answer.status) ?? {};
+  expect(Object.keys(content?.['application/problem+json']?.examples ?? {})).toContain(code);
+  expectDocumentedHeaders(route, answer.status, Object.keys(answer.headers));
   return problem;
 }

@@ -1,0 +1,31 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+
+type Headers = NonNullable<NonNullable<OpenAPIObject['components']>['headers']>;
+
+/** Headers of answers that a client can make use of: components of the document. `required` where they are documented. */
+export const RESPONSE_HEADERS = {
+  'X-Request-Id': {
+    description: 'The one that the request brought, where it is harmless, else a new one: to find it in the logs.',
+    required: true,
+    schema: { type: 'string', maxLength: 128 },
+  },
+  'Retry-After': {
+    description: 'When it makes sense to try again, in seconds.',
+    required: true,
+    schema: { type: 'integer', minimum: 1 },
+  },
+  'WWW-Authenticate': {
+    description: 'What kind of token is missing.',
+    required: true,
+    schema: { type: 'string', enum: ['Bearer'] },
+  },
+  'Idempotency-Replayed': {
+    description: 'There where the answer is that to an earlier request with this Idempotency-Key.',
+    schema: { type: 'string', enum: ['true'] },
+  },
+} as const satisfies Headers;
+
+export type ResponseHeader = keyof typeof RESPONSE_HEADERS;
+
+export const headerReferences = (names: Iterable<ResponseHeader>): Record<string, { $ref: string }> =>
+  Object.fromEntries(Array.from(names, (name) => [name, { $ref: `#/components/headers/${name}` }]));
