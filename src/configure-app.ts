@@ -29,9 +29,13 @@ export function configureApp(app: NestFastifyApplication): NestFastifyApplicatio
     void reply.header('X-Request-Id', request.id);
     done();
   });
-  followRequests(fastify, (request, status, durationMs) => {
-    httpMetrics.count(request.method, routeTemplate(request), status, durationMs);
-    accessLog.tell(request, status, durationMs);
+  followRequests(fastify, {
+    began: () => httpMetrics.began(),
+    closed: () => httpMetrics.closed(),
+    ended: (request, status, durationMs) => {
+      httpMetrics.count(request.method, routeTemplate(request), status, durationMs);
+      accessLog.tell(request, status, durationMs);
+    },
   });
   app.get(Shutdown).observe(fastify);
   httpMetrics.observe(fastify);

@@ -38,7 +38,6 @@ export const httpMetricProviders = [
 @Injectable()
 export class HttpMetrics {
   private underWay = 0;
-  private readonly ended = () => void this.underWay--;
 
   constructor(
     @InjectMetric('http_requests_total') private readonly requests: Counter,
@@ -53,12 +52,14 @@ export class HttpMetrics {
     fastify.server.on('clientError', (error: Error, socket: Socket) => {
       if (wasUnreadable(socket)) this.countUnread(error);
     });
-    fastify.addHook('onRequest', (_request, reply, done) => {
-      this.underWay++;
-      // 'close' comes once, also when the client goes away before the reply.
-      reply.raw.on('close', this.ended);
-      done();
-    });
+  }
+
+  began(): void {
+    this.underWay++;
+  }
+
+  closed(): void {
+    this.underWay--;
   }
 
   count(method: string, route: string, status: number, durationMs: number): void {
