@@ -166,15 +166,14 @@ export class ModelFollower {
   }
 
   /** Whether it is this very version that must not serve, such as after a stricter setting or another sha256 tag. */
-  private isRejected({ identity, version }: CachedVersion): boolean {
+  private isRejected(version: CachedVersion): boolean {
     const { last } = this.failures;
-    return last?.retryable === false && last.candidate.identity === identity && last.candidate.version === version;
+    return last?.retryable === false && isSameVersion(last.candidate, version);
   }
 
-  /** Two registered versions can share one logged model, and so the identity; answers must name the right one. */
-  private isLive({ identity, version }: ResolvedVersion): boolean {
+  private isLive(version: ResolvedVersion): boolean {
     const live = this.activeModel.peek();
-    return live?.identity === identity && live.ref.version === version;
+    return live !== undefined && isSameVersion({ identity: live.identity, version: live.ref.version }, version);
   }
 
   /** After a pin that version was live as itself; from now on its answers name the alias again. */
@@ -238,10 +237,9 @@ export class ModelFollower {
   }
 
   /** Whoever takes back a wrong version while it is prepared must not see it live. Nothing is known while nobody answers. */
-  private async hasMovedOn({ identity, version }: ResolvedVersion): Promise<boolean> {
+  private async hasMovedOn(version: ResolvedVersion): Promise<boolean> {
     try {
-      const now = await this.source.resolve(this.closing.signal);
-      return now.identity !== identity || now.version !== version;
+      return !isSameVersion(await this.source.resolve(this.closing.signal), version);
     } catch {
       return false;
     }
@@ -286,8 +284,7 @@ export class ModelFollower {
   private goLive(model: ServedModel, { pinned }: { pinned: boolean }): void {
     const served = cachedVersion(model);
     const before = this.state?.served;
-    const isOther = before && (before.version !== served.version || before.identity !== served.identity);
-    const previous = isOther ? before : this.state?.previous;
+    const previous = before && !isSameVersion(before, served) ? before : this.state?.previous;
     this.activeModel.activate(model);
     this.metrics.modelActivated(model);
     this.setState({
@@ -356,6 +353,10 @@ export class ModelFollower {
 }
 
 const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
+
+/** Two registered versions can share one logged model, and so the identity; answers must name the right one. */
+const isSameVersion = (a: VersionKey, b: VersionKey): boolean => a.identity === b.identity && a.version === b.version;
+type VersionKey = Pick<ResolvedVersion, 'identity' | 'version'>;
 
 const resultOf = (error: unknown): 'rejected' | 'unavailable' =>
   error instanceof ModelRejectedError ? 'rejected' : 'unavailable';
