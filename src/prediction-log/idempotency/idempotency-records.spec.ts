@@ -50,7 +50,7 @@ function startReplica(env: Record<string, string> = {}) {
   return {
     records,
     claim: async (key = 'key-1', body: Buffer = BODY, caller = 'web-shop') =>
-      (await records.begin(caller, key, { route: '/predict', bodyHash: body })) as IdempotencyClaim,
+      (await records.begin(caller, key, { ...REQUEST, bodyHash: body })) as IdempotencyClaim,
     /** Commits a prediction together with the answer. */
     answer: async (claim: IdempotencyClaim) => {
       const entry = logEntry();

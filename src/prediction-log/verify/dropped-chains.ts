@@ -11,13 +11,13 @@ import type { Findings } from './findings.js';
 
 /** The parts of chains that were dropped on purpose, with months at the end of their retention. */
 export class DroppedChains {
-  private readonly byWriter = new Map<string, DroppedChain[]>();
+  private readonly chains: readonly DroppedChain[];
+  private readonly byWriter: ReadonlyMap<string, readonly DroppedChain[]>;
 
   /** @param checkpoints that are signed with the key */
   constructor(checkpoints: readonly Checkpoint[]) {
-    for (const chain of checkpoints.flatMap(({ heads }) => heads)) {
-      this.byWriter.set(chain.writer, [...(this.byWriter.get(chain.writer) ?? []), chain]);
-    }
+    this.chains = checkpoints.flatMap(({ heads }) => heads);
+    this.byWriter = Map.groupBy(this.chains, ({ writer }) => writer);
   }
 
   /** Whether this very group was dropped, and what came after it was not dropped with it. */
@@ -34,9 +34,7 @@ export class DroppedChains {
    * between two that were dropped, no group that is left tells of it.
    */
   async checkStarts(query: Query, findings: Findings): Promise<void> {
-    const before = [...this.byWriter.values()]
-      .flat()
-      .filter(({ writer, first }) => first > 0 && !this.contain(writer, first - 1));
+    const before = this.chains.filter(({ writer, first }) => first > 0 && !this.contain(writer, first - 1));
     const missing = await query<{ writer: string; sequence: number }>(
       `SELECT writer, sequence FROM unnest($1::uuid[], $2::bigint[]) AS before (writer, sequence)
        WHERE NOT EXISTS (SELECT FROM chain_groups g WHERE g.writer = before.writer AND g.sequence = before.sequence)
