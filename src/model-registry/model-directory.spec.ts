@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import fs from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { FIXTURE_MODELS } from '../../test/support/fixture-models.js';
 import { temporaryDirectories } from '../../test/support/temporary-directory.js';
-import { manifestDigest, readModelDirectory } from './model-directory.js';
+import { manifestDigest, readIntact, readModelDirectory } from './model-directory.js';
 import { ModelRejectedError } from './model-rejected.error.js';
 
 const temporaryDirectory = temporaryDirectories();
@@ -17,6 +18,10 @@ function copyOfModel(): string {
 }
 
 const digestOf = async (directory: string) => (await readModelDirectory(directory)).digest;
+
+const tooManyOpenFiles = () => Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+
+afterEach(() => void jest.restoreAllMocks());
 
 describe('readModelDirectory', () => {
   it('gives the bytes of the ONNX file in memory that threads can share', async () => {
@@ -70,6 +75,32 @@ describe('readModelDirectory', () => {
     const refusal = readModelDirectory(directory);
     await expect(refusal).rejects.toBeInstanceOf(ModelRejectedError);
     await expect(refusal).rejects.toThrow(message);
+  });
+
+  it('does not blame the model for what ails this machine', async () => {
+    jest.spyOn(fs, 'readFile').mockRejectedValueOnce(tooManyOpenFiles());
+    const error = await readModelDirectory(copyOfModel()).catch((thrown: unknown) => thrown);
+    expect(error).not.toBeInstanceOf(ModelRejectedError);
+    expect(error).toHaveProperty('message', expect.stringMatching(/cannot be read just now \(EMFILE\)/));
+  });
+});
+
+describe('readIntact', () => {
+  it('gives the files while they are those that were stored', async () => {
+    const directory = copyOfModel();
+    const digest = await digestOf(directory);
+    expect(await readIntact(directory, digest)).toMatchObject({ digest });
+    writeFileSync(path.join(directory, 'input_example.json'), '[]');
+    expect(await readIntact(directory, digest)).toBeUndefined();
+    rmSync(path.join(directory, 'MLmodel'));
+    expect(await readIntact(directory, digest)).toBeUndefined();
+  });
+
+  it('does not take files for damaged that cannot be read just now', async () => {
+    const directory = copyOfModel();
+    const digest = await digestOf(directory);
+    jest.spyOn(fs, 'readFile').mockRejectedValueOnce(tooManyOpenFiles());
+    await expect(readIntact(directory, digest)).rejects.toThrow(/just now/);
   });
 });
 

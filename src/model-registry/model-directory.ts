@@ -12,6 +12,17 @@ export interface ModelFiles {
   digest: string;
 }
 
+/** What only somebody can mend. After anything else, such as too many open files, the same may be read a moment later. */
+const LASTING_FAULTS: ReadonlySet<string | undefined> = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'EACCES',
+  'EPERM',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'ERR_FS_FILE_TOO_LARGE',
+]);
+
 interface ManifestEntry {
   /** Relative to the directory, with forward slashes. */
   path: string;
@@ -22,7 +33,8 @@ interface ManifestEntry {
 /**
  * Reads and parses an MLflow model directory. Every file is read once: what is hashed is what is used.
  *
- * @throws ModelRejectedError when it is missing, incomplete or unreadable
+ * @throws ModelRejectedError when it is missing, incomplete or may not be read; Error when it could not be read just now,
+ *   which says nothing about the model
  */
 export async function readModelDirectory(directory: string): Promise<ModelFiles> {
   const contents = await readFiles(directory);
@@ -40,6 +52,22 @@ export async function readModelDirectory(directory: string): Promise<ModelFiles>
   const onnx = new Uint8Array(new SharedArrayBuffer(onnxFile.byteLength));
   onnx.set(onnxFile);
   return { mlmodel, onnx, digest: manifestDigest([...contents].map(([name, bytes]) => manifestEntry(name, bytes))) };
+}
+
+/**
+ * Reads a directory that was stored under its digest.
+ *
+ * @returns undefined when its files are gone or damaged
+ * @throws Error when it could not be read just now
+ */
+export async function readIntact(directory: string, digest: string): Promise<ModelFiles | undefined> {
+  try {
+    const files = await readModelDirectory(directory);
+    return files.digest === digest ? files : undefined;
+  } catch (error) {
+    if (error instanceof ModelRejectedError) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -77,6 +105,11 @@ async function readFiles(directory: string): Promise<Map<string, Buffer>> {
     );
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
+    if (!LASTING_FAULTS.has(code)) {
+      throw new Error(`The model directory ${directory} cannot be read just now (${code}). It is tried again.`, {
+        cause,
+      });
+    }
     throw new ModelRejectedError(
       `Cannot read the model directory ${directory} (${code}): check MODEL_URI and the permissions.`,
       { cause },

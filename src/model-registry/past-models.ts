@@ -3,7 +3,7 @@ import { DomainError } from '../common/errors/domain-error.js';
 import { ActiveModel } from './active-model.js';
 import { ArtifactStores } from './artifacts/artifact-stores.js';
 import { ModelCache } from './cache/model-cache.js';
-import { type ModelFiles, readModelDirectory } from './model-directory.js';
+import { type ModelFiles, readIntact, readModelDirectory } from './model-directory.js';
 import { ModelLoader } from './model-loader.js';
 import { ModelRejectedError } from './model-rejected.error.js';
 import { RegistryError } from './registry-error.js';
@@ -97,8 +97,7 @@ export class PastModels implements OnApplicationShutdown {
   private async fromCache(digest: string): Promise<ModelFiles | undefined> {
     if (!(await this.cache.has(digest))) return undefined;
     // Damaged, or evicted this very moment: then the registry is asked.
-    const files = await readModelDirectory(this.cache.directoryOf(digest)).catch(() => undefined);
-    return files?.digest === digest ? files : undefined;
+    return readIntact(this.cache.directoryOf(digest), digest);
   }
 
   private async download(name: string, version: string, digest: string): Promise<ModelFiles> {

@@ -1,6 +1,7 @@
 import { appendFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import fs from 'node:fs/promises';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { FakeModelSource } from '../../../test/fakes/fake-model-source.js';
 import { type RegistryProcess, registryLauncher } from '../../../test/support/registry-process.js';
 import { readModelDirectory } from '../model-directory.js';
@@ -16,6 +17,9 @@ async function expectRefusal(attempt: Promise<unknown>, reason: RegExp) {
   await expect(attempt).rejects.toThrow(reason);
   await expect(attempt).rejects.toBeInstanceOf(ModelRejectedError);
 }
+
+const { readFile } = fs;
+const tooManyOpenFiles = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
 
 describe('VersionPreparer', () => {
   const launcher = registryLauncher();
@@ -51,6 +55,7 @@ describe('VersionPreparer', () => {
     directory = await launcher.model();
     await start();
   });
+  afterEach(() => void jest.restoreAllMocks());
 
   /** A process that began to try it, and was gone a minute ago. */
   const die = async () => {
@@ -106,6 +111,20 @@ describe('VersionPreparer', () => {
     appendFileSync(path.join(process.cache.directoryOf(ref.digest), 'MLmodel'), '# damage\n');
     await expect(prepare()).resolves.toMatchObject({ ref });
     expect(await digestOf(process.cache.directoryOf(ref.digest))).toBe(ref.digest);
+  });
+
+  it('keeps cached files that cannot be read just now, and takes them the next time', async () => {
+    const { ref } = await prepare();
+    rmSync(directory, { recursive: true });
+    jest.spyOn(fs, 'readFile').mockImplementation((file, options) => {
+      if ((file as string).endsWith('/MLmodel')) return Promise.reject(tooManyOpenFiles);
+      return readFile(file, options);
+    });
+    const attempt = process.preparer.prepare(await source.resolve(signal), source.uri, signal);
+    await expect(attempt).rejects.toThrow(/cannot be read just now/);
+    await expect(attempt).rejects.not.toBeInstanceOf(ModelRejectedError);
+    jest.restoreAllMocks();
+    await expect(prepare()).resolves.toMatchObject({ ref });
   });
 
   it('downloads a version again whose cached files are gone', async () => {

@@ -3,7 +3,7 @@ import { ConfigService } from '@nestjs/config';
 import type { Env } from '../../config/env.schema.js';
 import { ArtifactStores } from '../artifacts/artifact-stores.js';
 import { type CachedVersion, ModelCache } from '../cache/model-cache.js';
-import { type ModelFiles, readModelDirectory } from '../model-directory.js';
+import { type ModelFiles, readIntact, readModelDirectory } from '../model-directory.js';
 import { ModelLoader } from '../model-loader.js';
 import { ModelRejectedError } from '../model-rejected.error.js';
 import type { ServedModel } from '../served-model.js';
@@ -35,7 +35,7 @@ export class VersionPreparer {
   /**
    * Download (unless cached), verify, create the session, warm up, try the known rows.
    *
-   * @throws ModelRejectedError when the version must not serve; RegistryError when it could not be had
+   * @throws ModelRejectedError when the version must not serve; RegistryError or another Error when it could not be had
    */
   async prepare(version: ResolvedVersion, sourceUri: string, signal: AbortSignal): Promise<ServedModel> {
     this.refuseUnvouched(version.expectedDigest !== undefined);
@@ -95,8 +95,8 @@ export class VersionPreparer {
   private async fromCache(version: ResolvedVersion): Promise<ModelFiles | undefined> {
     const digest = await this.cache.digestOf(version.identity);
     if (digest === undefined || !(await this.cache.has(digest))) return undefined;
-    const files = await readModelDirectory(this.cache.directoryOf(digest)).catch(() => undefined);
-    if (files?.digest === digest) {
+    const files = await readIntact(this.cache.directoryOf(digest), digest);
+    if (files) {
       this.assertVouched(version, digest);
       return files;
     }
