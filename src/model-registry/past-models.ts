@@ -88,16 +88,11 @@ export class PastModels implements OnApplicationShutdown {
 
   private async find({ name, version, digest }: PastModelRef): Promise<ModelFiles> {
     try {
-      return (await this.fromCache(digest)) ?? (await this.download(name, version, digest));
+      const cached = await readIntact(this.cache.directoryOf(digest), digest);
+      return cached ?? (await this.download(name, version, digest));
     } catch (error) {
       throw asDomainError(error);
     }
-  }
-
-  private async fromCache(digest: string): Promise<ModelFiles | undefined> {
-    if (!(await this.cache.has(digest))) return undefined;
-    // Damaged, or evicted this very moment: then the registry is asked.
-    return readIntact(this.cache.directoryOf(digest), digest);
   }
 
   private async download(name: string, version: string, digest: string): Promise<ModelFiles> {
