@@ -106,9 +106,7 @@ async function readFiles(directory: string): Promise<Map<string, Buffer>> {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (!LASTING_FAULTS.has(code)) {
-      throw new Error(`The model directory ${directory} cannot be read just now (${code}). It is tried again.`, {
-        cause,
-      });
+      throw new Error(`The model directory ${directory} cannot be read just now (${code}).`, { cause });
     }
     throw new ModelRejectedError(
       `Cannot read the model directory ${directory} (${code}): check MODEL_URI and the permissions.`,
