@@ -32,6 +32,7 @@ const BATCH_NICENESS = 10;
 @Injectable()
 export class BatchPool implements OnApplicationShutdown {
   private readonly pool: Piscina<BatchTask, BatchOutcome>;
+  private readonly underWay = new Set<Promise<BatchOutcome>>();
 
   constructor(config: ConfigService<Env, true>, @Inject(BATCH_WORKER_URL) worker: URL) {
     this.pool = new Piscina({
@@ -53,7 +54,7 @@ export class BatchPool implements OnApplicationShutdown {
   async answer(body: Buffer<ArrayBuffer>, model: ServedModel, records: boolean): Promise<BatchAnswer> {
     const { ref, inputs, threshold, onnx } = model;
     const task = { body, spec: { ref, inputs, threshold }, onnx, records };
-    const { answer, failure } = await this.pool.run(task, { transferList: isAlone(body) ? [body.buffer] : [] });
+    const { answer, failure } = await this.run(task, isAlone(body) ? [body.buffer] : []);
     if (answer) return answer;
     throw new DomainError(failure.code, {
       detail: failure.detail,
@@ -61,8 +62,20 @@ export class BatchPool implements OnApplicationShutdown {
     });
   }
 
+  /** Waits also for batches whose clients went away: a thread that ends within onnxruntime takes the process along. */
   async onApplicationShutdown(): Promise<void> {
+    await Promise.allSettled(this.underWay);
     await this.pool.destroy();
+  }
+
+  private async run(task: BatchTask, transferList: ArrayBuffer[]): Promise<BatchOutcome> {
+    const outcome = this.pool.run(task, { transferList });
+    this.underWay.add(outcome);
+    try {
+      return await outcome;
+    } finally {
+      this.underWay.delete(outcome);
+    }
   }
 }
 
