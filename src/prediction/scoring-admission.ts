@@ -72,17 +72,11 @@ export class ScoringAdmission {
       this.refuse(route, request, response, reason);
       return false;
     }
-    let places = 1;
-    this.inFlight += places;
+    let places = 0;
+    // Until its body is there it costs nothing: clients that are slow to send one, or never do, keep nobody out.
+    request.on('end', () => (this.inFlight += places = weight));
     // Comes once, also when the client goes away before the reply.
-    response.on('close', () => void (this.inFlight -= places));
-    if (weight > 1) {
-      // Until its body is there it costs nothing, however much it has announced.
-      request.on('end', () => {
-        places = weight;
-        this.inFlight += weight - 1;
-      });
-    }
+    response.on('close', () => (this.inFlight -= places));
     return true;
   }
 
