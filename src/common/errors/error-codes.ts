@@ -27,10 +27,10 @@ export const ERROR_CODES = {
   TOO_MANY_FAILURES: { status: 429, title: 'Too many requests with a wrong token' },
   HEADERS_TOO_LARGE: { status: 431, title: 'The path and headers are too large' },
   INTERNAL_ERROR: { status: 500, title: 'The service failed' },
-  PREDICTION_NOT_RECORDED: { status: 500, title: 'The answer could not be recorded' },
+  PREDICTION_NOT_RECORDED: { status: 500, title: 'The request could not be recorded' },
   MODEL_NOT_READY: { status: 503, title: 'No model is live' },
   REGISTRY_UNAVAILABLE: { status: 503, title: 'The registry or its store did not answer' },
-  PREDICTION_LOG_UNAVAILABLE: { status: 503, title: 'Answers cannot be recorded at the moment' },
+  PREDICTION_LOG_UNAVAILABLE: { status: 503, title: 'The prediction log is not available' },
   PREDICTION_LOG_FULL: { status: 503, title: 'More answers wait to be recorded than this instance may hold' },
   OVERLOADED: { status: 503, title: 'The service is busy' },
 } as const satisfies Record<string, { status: number; title: string }>;

@@ -4,7 +4,7 @@ const RETRY_AFTER_SECONDS = 2;
 
 export const logUnavailable = (cause?: unknown): DomainError =>
   new DomainError('PREDICTION_LOG_UNAVAILABLE', {
-    detail: 'The answer could not be recorded in time, so it is not given. Try again.',
+    detail: 'This request could not be recorded in time, so it is not answered. Try again.',
     retryAfterSeconds: RETRY_AFTER_SECONDS,
     cause,
   });
@@ -18,5 +18,6 @@ export const logFull = (): DomainError =>
 /** The cause stays out of it: what PostgreSQL says of a row it refuses may quote the row. */
 export const notRecorded = (): DomainError =>
   new DomainError('PREDICTION_NOT_RECORDED', {
-    detail: 'PostgreSQL refuses this answer, and so it is not given. Trying again will not help; see the log.',
+    detail:
+      'PostgreSQL refuses to record this request, so it is not answered. Trying again will not help; see the log.',
   });
