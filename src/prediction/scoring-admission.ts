@@ -73,8 +73,11 @@ export class ScoringAdmission {
       return false;
     }
     let places = 0;
-    // Until its body is there it costs nothing: clients that are slow to send one, or never do, keep nobody out.
-    request.on('end', () => (this.inFlight += places = weight));
+    // Until its body is there it costs nothing: clients that are slow to send one, or never do, keep nobody out. What is
+    // refused for its headers is answered before.
+    request.on('end', () => {
+      if (!response.closed) this.inFlight += places = weight;
+    });
     // Comes once, also when the client goes away before the reply.
     response.on('close', () => (this.inFlight -= places));
     return true;

@@ -125,6 +125,17 @@ describe('more requests in flight than MAX_REQUESTS_IN_FLIGHT', () => {
     unfinished.destroy();
   });
 
+  it('takes no place for a body that comes after its answer', async () => {
+    const socket = await openSocket();
+    const head = 'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain';
+    socket.write(`${head}\r\nContent-Length: ${BODY.length}\r\n\r\n`);
+    expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1.1 415 /);
+    socket.write(`${BODY}GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n`);
+    expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1.1 200 /);
+    expect((await predict()).status).toBe(200);
+    socket.destroy();
+  });
+
   it('takes more places for a larger body', async () => {
     await app.close();
     app = await startTestApp({ MODEL_URI: fixtureModel('lightgbm-small'), MAX_REQUESTS_IN_FLIGHT: '3' });
