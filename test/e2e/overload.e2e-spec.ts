@@ -8,6 +8,7 @@ import { ActiveModel } from '../../src/model-registry/active-model.js';
 import { eventually } from '../support/eventually.js';
 import { fixtureModel } from '../support/fixture-models.js';
 import { expectDocumentedProblem } from '../support/problems.js';
+import { rawRequest } from '../support/raw-request.js';
 import { samplesOf } from '../support/metric-samples.js';
 import { startTestApp } from '../support/test-app.js';
 
@@ -15,24 +16,28 @@ const BODY = JSON.stringify({ data: { features: [50, 0.5, 1] } });
 
 let app: NestFastifyApplication;
 
-beforeEach(async () => {
-  app = await startTestApp({ MODEL_URI: fixtureModel('lightgbm-small'), MAX_REQUESTS_IN_FLIGHT: '1' });
-  await app.listen(0, '127.0.0.1');
-});
+beforeEach(() => start('1'));
 afterEach(() => app.close());
+
+async function start(maxRequestsInFlight: string): Promise<void> {
+  app = await startTestApp({ MODEL_URI: fixtureModel('lightgbm-small'), MAX_REQUESTS_IN_FLIGHT: maxRequestsInFlight });
+  await app.listen(0, '127.0.0.1');
+}
+
+const port = () => (app.getHttpServer().address() as net.AddressInfo).port;
 
 const predict = () => request(app.getHttpServer()).post('/predict').type('json').send(BODY);
 
-function post(path: string, options: http.RequestOptions = {}): http.ClientRequest {
-  const { port } = app.getHttpServer().address() as { port: number };
-  const headers = { 'Content-Type': 'application/json' };
-  return http.request({ port, path, method: 'POST', headers, agent: false, ...options }).on('error', () => undefined);
+/** A request of which the body is yet to be sent. */
+function begunRequest(contentLength: number): http.ClientRequest {
+  const headers = { 'Content-Type': 'application/json', 'Content-Length': contentLength };
+  const begun = http.request({ port: port(), path: '/predict', method: 'POST', headers, agent: false });
+  return begun.on('error', () => undefined);
 }
 
 /** A connection that the service has taken. */
 async function openSocket(): Promise<net.Socket> {
-  const { port } = app.getHttpServer().address() as { port: number };
-  const socket = net.connect(port, '127.0.0.1');
+  const socket = net.connect(port(), '127.0.0.1');
   socket.write('GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n');
   await once(socket, 'data');
   return socket;
@@ -55,22 +60,20 @@ function holdScores() {
 /** Takes the place or places of its body, until it is released or its client goes away. */
 async function requestInFlight(body = BODY) {
   const { isHolding, release } = holdScores();
-  const held = post('/predict');
+  const held = begunRequest(body.length);
   held.end(body);
   await isHolding;
-  return { status: statusOf(held), release, destroy: () => held.destroy() };
+  const status = new Promise((resolve) => held.once('response', (response) => resolve(response.resume().statusCode)));
+  return { status, release, destroy: () => held.destroy() };
 }
 
 /** Headers that announce a body of which a part comes. */
 async function requestWithoutItsBody(bytes: number): Promise<http.ClientRequest> {
-  const unfinished = post('/predict', { headers: { 'Content-Type': 'application/json', 'Content-Length': bytes } });
+  const unfinished = begunRequest(bytes);
   unfinished.write(' ');
   await eventually(async () => expect((await samplesOf('http_requests_in_flight'))[0]!.value).toBe(1));
   return unfinished;
 }
-
-const statusOf = (unfinished: http.ClientRequest) =>
-  new Promise((resolve) => unfinished.once('response', (response) => resolve(response.resume().statusCode)));
 
 describe('more requests in flight than MAX_REQUESTS_IN_FLIGHT', () => {
   it.each(['POST /predict', 'POST /predict/batch'] as const)(
@@ -88,9 +91,8 @@ describe('more requests in flight than MAX_REQUESTS_IN_FLIGHT', () => {
     'refuses POST %s, which is the same route',
     async (path) => {
       const { destroy } = await requestInFlight();
-      const refused = post(path);
-      refused.end(BODY);
-      expect(await statusOf(refused)).toBe(503);
+      const headers = { 'Content-Type': 'application/json', 'Content-Length': BODY.length };
+      expect((await rawRequest(app, { method: 'POST', path, headers, body: [BODY] })).status).toBe(503);
       destroy();
     },
   );
@@ -138,8 +140,7 @@ describe('more requests in flight than MAX_REQUESTS_IN_FLIGHT', () => {
 
   it('takes more places for a larger body', async () => {
     await app.close();
-    app = await startTestApp({ MODEL_URI: fixtureModel('lightgbm-small'), MAX_REQUESTS_IN_FLIGHT: '3' });
-    await app.listen(0, '127.0.0.1');
+    await start('3');
     const { destroy } = await requestInFlight(BODY.padEnd(800));
     expect((await predict()).status).toBe(503);
     destroy();

@@ -6,7 +6,6 @@ import { type BuiltService, startBuiltService } from '../support/built-service.j
 import { eventually } from '../support/eventually.js';
 import { fixtureModel } from '../support/fixture-models.js';
 
-const AS_JSON = { method: 'POST', headers: { 'Content-Type': 'application/json' } };
 const BODY = JSON.stringify({ data: { features: [50, 0.5, 1] } });
 
 interface Answer {
@@ -80,9 +79,10 @@ describe('A shutdown', () => {
   it('waits for batches in worker threads, also when their clients have gone away', async () => {
     const service = await start({ MODEL_URI: 'file:ml/model' });
     const batch = JSON.stringify({ data: Array.from({ length: 10_000 }, () => ({ features: Array(10).fill(0) })) });
-    const send = () => fetch(`${service.url}/predict/batch`, { ...AS_JSON, body: batch, signal: leave.signal });
     const leave = new AbortController();
-    const batches = Array.from({ length: 8 }, send);
+    const headers = { 'Content-Type': 'application/json' };
+    const request = { method: 'POST', headers, body: batch, signal: leave.signal };
+    const batches = Array.from({ length: 8 }, () => fetch(`${service.url}/predict/batch`, request));
     expect((await Promise.race(batches)).status).toBe(200);
     leave.abort();
     await Promise.allSettled(batches);

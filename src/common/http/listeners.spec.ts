@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, get, type Server } from 'node:http';
 import { type AddressInfo, connect, type ListenOptions, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { keepBusy } from '../../../test/support/keep-busy.js';
 import { Listeners } from './listeners.js';
 
 const CLIENTS = 96;
@@ -35,11 +36,6 @@ async function open(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-const busyForATurn = () => {
-  const endsAt = performance.now() + TURN_MS;
-  while (performance.now() < endsAt);
-};
-
 /** @returns how many turns of a busy event loop it takes until all clients are accepted */
 async function turnsToAccept(port: number): Promise<number> {
   const accepted: Socket[] = [];
@@ -48,7 +44,7 @@ async function turnsToAccept(port: number): Promise<number> {
   let turns = 0;
   do {
     turns++;
-    busyForATurn();
+    keepBusy(TURN_MS);
     await new Promise((resolve) => setImmediate(resolve));
   } while (accepted.length < CLIENTS);
   for (const client of clients) client.destroy();

@@ -1,20 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { keepBusy } from '../../../test/support/keep-busy.js';
 import { EventLoop } from './event-loop.js';
 
 const BUSY_MS = 30;
-
-function compute(): void {
-  const endsAt = performance.now() + BUSY_MS;
-  while (performance.now() < endsAt);
-}
 
 /** After a turn that brought something and computed; it begins where the next one will: {@link nextTurn} may end in this turn. */
 async function afterBusyTurn(): Promise<EventLoop> {
   await nextTurn();
   const loop = new EventLoop();
   loop.look();
-  compute();
+  keepBusy(BUSY_MS);
   await nextTurn();
   return loop;
 }
@@ -23,7 +19,7 @@ describe('EventLoop', () => {
   it('delays by what this turn has computed since its first arrival', () => {
     const loop = new EventLoop();
     expect(loop.look().delayMs).toBeLessThan(BUSY_MS);
-    compute();
+    keepBusy(BUSY_MS);
     expect(loop.look().delayMs).toBeGreaterThanOrEqual(BUSY_MS);
   });
 

@@ -62,7 +62,10 @@ export class BatchPool implements OnApplicationShutdown {
     });
   }
 
-  /** Waits also for batches whose clients went away: a thread that ends within onnxruntime takes the process along. */
+  /**
+   * Waits also for batches whose clients went away: a thread that ends within onnxruntime takes the process along. The
+   * pool's own `close` does not wait for all of them where several threads work.
+   */
   async onApplicationShutdown(): Promise<void> {
     await Promise.allSettled(this.underWay);
     await this.pool.destroy();
