@@ -1,6 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccessLog } from './common/http/access-log.js';
 import { collectRoutes } from './common/http/allowed-methods.js';
+import { freeChunks } from './common/http/free-bytes.js';
 import { followRequests } from './common/http/follow-requests.js';
 import { routeTemplate } from './common/http/request-context.js';
 import { Shutdown } from './common/shutdown/shutdown.js';
@@ -23,7 +24,10 @@ export function configureApp(app: NestFastifyApplication): NestFastifyApplicatio
     const { bodyLimitBytes, direct, largeBatches } = route.config ?? {};
     if (direct) route.handler = (request, reply) => scoring[direct](request, reply);
     if (bodyLimitBytes !== undefined) route.bodyLimit = bodyLimitBytes;
-    if (largeBatches) route.onRequest = batchAdmission.onRequest;
+    if (largeBatches) {
+      route.onRequest = batchAdmission.onRequest;
+      route.preParsing = freeChunks;
+    }
   });
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.header('X-Request-Id', request.id);

@@ -4,6 +4,7 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorCode } from '../common/errors/error-codes.js';
 import { invalidRequest } from '../common/errors/schema-issues.js';
+import { freeBytes } from '../common/http/free-bytes.js';
 import { ApiProblems } from '../openapi/api-problems.decorator.js';
 import { headerReferences } from '../openapi/response-headers.js';
 import { schemaReference } from '../openapi/schema-reference.js';
@@ -117,7 +118,12 @@ export class PredictionController {
     const body = (request.body as Buffer<ArrayBuffer> | undefined) ?? Buffer.alloc(0);
     void reply.type(JSON_TYPE);
     return this.batchAdmission.answering(request, () =>
-      this.idempotency.run(request, reply, (claim) => this.batches.predict(body, this.origin.of(request), claim)),
+      this.idempotency.run(request, reply, async (claim) => {
+        const answer = await this.batches.predict(body, this.origin.of(request), claim);
+        // What a key's record keeps may be read after it was sent.
+        if (!claim) reply.raw.once('close', () => freeBytes(answer));
+        return answer;
+      }),
     );
   }
 }

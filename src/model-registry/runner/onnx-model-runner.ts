@@ -1,4 +1,3 @@
-import { Injectable } from '@nestjs/common';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { ModelRejectedError } from '../model-rejected.error.js';
 import { findProbabilityOutput, type ProbabilityOutput } from './probability-output.js';
@@ -20,7 +19,7 @@ const SESSION_OPTIONS: InferenceSession.SessionOptions = {
   logSeverityLevel: 3,
 };
 
-@Injectable()
+/** Not marked as injectable, which it is all the same: every worker thread would load Nest to do so. */
 export class OnnxModelRunnerFactory extends ModelRunnerFactory {
   override async create(model: Uint8Array, declaredWidth: number | undefined): Promise<ModelRunner> {
     const session = await createSession(model);

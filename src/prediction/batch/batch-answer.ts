@@ -1,3 +1,4 @@
+import { freeBytes, isAlone } from '../../common/http/free-bytes.js';
 import { parseJson } from '../../common/http/json-body.js';
 import { invalidRequest } from '../../common/errors/schema-issues.js';
 import { isProbability, type ModelRun, type ModelRunner } from '../../model-registry/runner/model-runner.js';
@@ -9,7 +10,7 @@ import { batchReply } from './batch-reply.js';
 
 /** A batch's reply, ready to send, with what the metrics and the log need to know of it. */
 export interface BatchAnswer {
-  /** UTF-8 JSON of a PredictBatchResponse. */
+  /** UTF-8 JSON of a PredictBatchResponse, in memory of its own. */
   body: Buffer<ArrayBuffer>;
   /** Its probabilities are in the order of the request. */
   run: ModelRun;
@@ -33,11 +34,12 @@ export interface BatchRows {
  * The whole way from a batch's bytes to its reply's bytes; all rows or none. It needs nothing but its arguments, so
  * the same code runs on the main thread and in a worker.
  *
+ * @param body gone afterwards, where its memory is its own
  * @param records whether the rows are wanted: another thread's garbage collector pays for each that is handed over
  * @throws DomainError INVALID_JSON, INVALID_REQUEST, FEATURES_MISMATCH or NO_PROBABILITY (the first bad row is named)
  */
 export async function answerBatch(
-  body: Uint8Array,
+  body: Uint8Array<ArrayBuffer>,
   spec: ScoringSpec,
   runner: ModelRunner,
   records: boolean,
@@ -45,6 +47,7 @@ export async function answerBatch(
   const request = predictBatchRequestSchema.safeParse(parseJson(body));
   if (!request.success) throw invalidRequest(request.error.issues);
   const { data } = request.data;
+  if (isAlone(body)) freeBytes(body);
 
   const encoder = new FeatureEncoder(spec.inputs);
   const inputs = new Float32Array(data.length * encoder.width);

@@ -3,12 +3,13 @@ import { ConfigService } from '@nestjs/config';
 import { Piscina } from 'piscina';
 import { DomainError, type InputIssue } from '../../common/errors/domain-error.js';
 import type { ErrorCode } from '../../common/errors/error-codes.js';
+import { isAlone } from '../../common/http/free-bytes.js';
 import type { Env } from '../../config/env.schema.js';
 import type { ScoringSpec, ServedModel } from '../../model-registry/served-model.js';
 import type { BatchAnswer } from './batch-answer.js';
 
 export interface BatchTask {
-  body: Uint8Array;
+  body: Uint8Array<ArrayBuffer>;
   spec: ScoringSpec;
   onnx: Uint8Array<SharedArrayBuffer>;
   /** See {@link answerBatch}. */
@@ -81,6 +82,3 @@ export class BatchPool implements OnApplicationShutdown {
     }
   }
 }
-
-/** Whether nobody else has bytes in the same memory, as is so for small buffers. */
-const isAlone = ({ byteLength, buffer }: Buffer): boolean => byteLength === buffer.byteLength;

@@ -25,10 +25,10 @@ export class BatchService {
 
   /**
    * @param body the request's bytes; they may be gone afterwards
-   * @returns the reply's bytes, a PredictBatchResponse as JSON
+   * @returns the reply's bytes in memory of their own, a PredictBatchResponse as JSON
    * @throws DomainError MODEL_NOT_READY, and as {@link answerBatch} and {@link PredictionLog.record}
    */
-  async predict(body: Buffer<ArrayBuffer>, origin: Origin, claim?: IdempotencyClaim): Promise<Uint8Array> {
+  async predict(body: Buffer<ArrayBuffer>, origin: Origin, claim?: IdempotencyClaim): Promise<Uint8Array<ArrayBuffer>> {
     const model = this.activeModel.current();
     const answer = isLarge(body.byteLength)
       ? await this.pool.answer(body, model, this.log.enabled)
