@@ -43,6 +43,21 @@ describe('OnnxModelRunner', () => {
     expect(scores.map(({ run, index }) => run.probabilities[index])).toEqual([...probabilities]);
   });
 
+  it('scores a row that comes when a run has begun in the next one', async () => {
+    const [first, second] = [rows.subarray(0, 3), rows.subarray(3, 6)];
+    const scoring = [runner.scoreRow(first)];
+    await new Promise<void>((resolve) => {
+      setImmediate(() => {
+        scoring.push(runner.scoreRow(second));
+        resolve();
+      });
+    });
+    const scores = await Promise.all(scoring);
+    const { probabilities } = await runner.score(rows, inputs.length);
+    expect(scores.map(({ run, index }) => run.probabilities[index])).toEqual([...probabilities.subarray(0, 2)]);
+    expect(scores[0]!.run).not.toBe(scores[1]!.run);
+  });
+
   it('times a run without what the event loop does before it', async () => {
     const busyMs = 50;
     const scored = runner.score(rows, inputs.length);

@@ -2,7 +2,7 @@ import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { ModelRejectedError } from '../model-rejected.error.js';
 import { findProbabilityOutput, type ProbabilityOutput } from './probability-output.js';
 import { type ModelRun, type ModelRunner, ModelRunnerFactory, type RowScore } from './model-runner.js';
-import { SharedRuns } from './shared-runs.js';
+import { type GatheredRows, SharedRuns } from './shared-runs.js';
 
 // Since 1.29 onnxruntime reports sessions and models to its makers, unless this is set before the first one. What a lender's
 // service scores with is nobody's business.
@@ -36,7 +36,7 @@ export class OnnxModelRunnerFactory extends ModelRunnerFactory {
 
 class OnnxModelRunner implements ModelRunner {
   readonly runtimeVersion = env.versions.node ?? 'unknown';
-  private readonly sharedRuns = new SharedRuns((rows, rowCount) => this.score(rows, rowCount));
+  private readonly sharedRuns: SharedRuns;
   private runsInFlight = 0;
   private idle: (() => void) | undefined;
 
@@ -45,21 +45,12 @@ class OnnxModelRunner implements ModelRunner {
     private readonly inputName: string,
     readonly width: number,
     private readonly output: ProbabilityOutput,
-  ) {}
+  ) {
+    this.sharedRuns = new SharedRuns(width, (rows, begins) => this.run(rows, begins));
+  }
 
-  async score(rows: Float32Array, rowCount: number): Promise<ModelRun> {
-    this.runsInFlight++;
-    try {
-      const feeds = { [this.inputName]: new Tensor('float32', rows, [rowCount, this.width]) };
-      // session.run leaves the work to an immediate of its own, which may be a whole turn of the event loop later.
-      let startedAt = 0;
-      setImmediate(() => (startedAt = performance.now()));
-      const { [this.output.name]: scores } = await this.session.run(feeds, [this.output.name]);
-      const durationMs = performance.now() - startedAt;
-      return { probabilities: positiveClass(scores!.data as Float32Array, rowCount, this.output.columns), durationMs };
-    } finally {
-      if (--this.runsInFlight === 0) this.idle?.();
-    }
+  score(rows: Float32Array, rowCount: number): Promise<ModelRun> {
+    return this.run({ values: rows, shape: [rowCount, this.width] });
   }
 
   scoreRow(row: Float32Array): Promise<RowScore> {
@@ -67,9 +58,27 @@ class OnnxModelRunner implements ModelRunner {
   }
 
   async dispose(): Promise<void> {
-    await this.sharedRuns.gathered();
     if (this.runsInFlight > 0) await new Promise<void>((resolve) => (this.idle = resolve));
     await this.session.release();
+  }
+
+  private async run({ values, shape }: GatheredRows, begins?: () => void): Promise<ModelRun> {
+    this.runsInFlight++;
+    try {
+      // session.run leaves the work to an immediate of its own, the one after this, which may be a whole turn of the event loop
+      // later. Only then are shape and values read.
+      let startedAt = 0;
+      setImmediate(() => {
+        begins?.();
+        startedAt = performance.now();
+      });
+      const feeds = { [this.inputName]: new Tensor('float32', values, shape) };
+      const { [this.output.name]: scores } = await this.session.run(feeds, [this.output.name]);
+      const durationMs = performance.now() - startedAt;
+      return { probabilities: positiveClass(scores!.data as Float32Array, shape[0], this.output.columns), durationMs };
+    } finally {
+      if (--this.runsInFlight === 0) this.idle?.();
+    }
   }
 }
 

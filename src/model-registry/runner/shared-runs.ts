@@ -3,8 +3,22 @@ import type { ModelRun, RowScore } from './model-runner.js';
 /** Beyond this a row costs no less, and those that came first would only wait for the others. */
 const MAX_ROWS = 64;
 
-interface Gathering {
-  rows: Float32Array[];
+/** Rows for a run that has not begun: when it does, it takes as many as the shape then says. */
+export interface GatheredRows {
+  /** `[n, d]` in row-major order, with room for more rows. */
+  values: Float32Array;
+  /** `[n, d]`. All the room until {@link RunGathered} has returned, since a tensor is made of it. */
+  shape: [number, number];
+}
+
+/**
+ * Asks for a run in this turn of the event loop.
+ *
+ * @param begins to be called right before the run reads the rows
+ */
+type RunGathered = (rows: GatheredRows, begins: () => void) => Promise<ModelRun>;
+
+interface Gathering extends GatheredRows {
   run: Promise<ModelRun>;
   /** Until it is full or its run begins. */
   isOpen: boolean;
@@ -17,40 +31,25 @@ interface Gathering {
 export class SharedRuns {
   private newest: Gathering | undefined;
 
-  constructor(private readonly score: (rows: Float32Array, rowCount: number) => Promise<ModelRun>) {}
+  constructor(
+    private readonly width: number,
+    private readonly runGathered: RunGathered,
+  ) {}
 
   /** @param row `[d]` */
   async scoreRow(row: Float32Array): Promise<RowScore> {
     const gathering = this.newest?.isOpen ? this.newest : (this.newest = this.gather());
-    const index = gathering.rows.push(row) - 1;
-    if (gathering.rows.length === MAX_ROWS) gathering.isOpen = false;
+    const index = gathering.shape[0]++;
+    gathering.values.set(row, index * this.width);
+    if (index === MAX_ROWS - 1) gathering.isOpen = false;
     return { run: await gathering.run, index };
   }
 
-  /** Resolves once no row waits for its run to begin any more: runs begin in the order in which they were gathered. */
-  async gathered(): Promise<void> {
-    await this.newest?.run.catch(() => undefined);
-  }
-
   private gather(): Gathering {
-    const rows: Float32Array[] = [];
-    const endOfTurn = new Promise<void>((resolve) => void setImmediate(resolve));
-    const gathering = {
-      rows,
-      isOpen: true,
-      run: endOfTurn.then(() => {
-        gathering.isOpen = false;
-        return this.score(concatenated(rows), rows.length);
-      }),
-    };
+    const rows: GatheredRows = { values: new Float32Array(MAX_ROWS * this.width), shape: [MAX_ROWS, this.width] };
+    const run = this.runGathered(rows, () => (gathering.isOpen = false));
+    rows.shape[0] = 0;
+    const gathering = { ...rows, run, isOpen: true };
     return gathering;
   }
-}
-
-function concatenated(rows: readonly Float32Array[]): Float32Array {
-  if (rows.length === 1) return rows[0]!;
-  const width = rows[0]!.length;
-  const all = new Float32Array(rows.length * width);
-  rows.forEach((row, i) => all.set(row, i * width));
-  return all;
 }
