@@ -2,7 +2,7 @@ import secureJsonParse from 'secure-json-parse';
 import { DomainError } from '../errors/domain-error.js';
 
 /** A shorter text is parsed as it is: whatever it holds takes some 70 MiB at most. */
-const SHORT = 1024 * 1024;
+const SHORT_CHARACTERS = 1024 * 1024;
 /** Objects and arrays: ample for 10,000 rows, each of which has two. */
 const MAX_CONTAINERS = 100_000;
 
@@ -25,7 +25,7 @@ export function parseJson(body: Uint8Array): unknown {
   }
   if (text.trim() === '') throw invalidJson('The body is empty; send a JSON document.');
   if (text.startsWith('\uFEFF')) throw invalidJson('The body starts with a byte-order mark; send it without.');
-  if (text.length > SHORT) assertStructure(text);
+  if (text.length > SHORT_CHARACTERS) assertStructure(text);
   try {
     return secureJsonParse.parse(text, undefined, { protoAction: 'error', constructorAction: 'error' });
   } catch {

@@ -44,18 +44,13 @@ describe('OnnxModelRunner', () => {
   });
 
   it('scores a row that comes when a run has begun in the next one', async () => {
-    const [first, second] = [rows.subarray(0, 3), rows.subarray(3, 6)];
-    const scoring = [runner.scoreRow(first)];
-    await new Promise<void>((resolve) => {
-      setImmediate(() => {
-        scoring.push(runner.scoreRow(second));
-        resolve();
-      });
-    });
-    const scores = await Promise.all(scoring);
+    const first = runner.scoreRow(rows.subarray(0, 3));
+    await new Promise(setImmediate);
+    const second = runner.scoreRow(rows.subarray(3, 6));
+    const scores = await Promise.all([first, second]);
     const { probabilities } = await runner.score(rows, inputs.length);
     expect(scores.map(({ run, index }) => run.probabilities[index])).toEqual([...probabilities.subarray(0, 2)]);
-    expect(scores[0]!.run).not.toBe(scores[1]!.run);
+    expect(scores[0].run).not.toBe(scores[1].run);
   });
 
   it('times a run without what the event loop does before it', async () => {
@@ -80,6 +75,14 @@ describe('OnnxModelRunner', () => {
     const waiting = disposed.scoreRow(rows.subarray(0, 3));
     await disposed.dispose();
     expect((await waiting).run.probabilities).toHaveLength(1);
+  });
+
+  it('scores the rows of full runs too before it is disposed of', async () => {
+    const disposed = await create('lightgbm-small');
+    const waiting = Array.from({ length: 128 }, () => disposed.scoreRow(rows.subarray(0, 3)));
+    await disposed.dispose();
+    const runs = new Set((await Promise.all(waiting)).map(({ run }) => run));
+    expect(Array.from(runs, ({ probabilities }) => probabilities.length)).toEqual([64, 64]);
   });
 
   it('refuses a model that was declared with another width, naming both', async () => {

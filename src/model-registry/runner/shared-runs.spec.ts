@@ -48,15 +48,11 @@ describe('SharedRuns', () => {
 
   it('has a row that comes when the run has begun wait for the next one', async () => {
     const { runs, score } = setUp();
-    const scores = [score(1)];
+    const first = score(1);
     // In the same turn of the event loop, after the run.
-    await new Promise<void>((resolve) => {
-      setImmediate(() => {
-        scores.push(score(2));
-        resolve();
-      });
-    });
-    expect(await Promise.all(scores)).toEqual([1, 2]);
+    await new Promise(setImmediate);
+    const second = score(2);
+    expect(await Promise.all([first, second])).toEqual([1, 2]);
     expect(runs).toEqual([1, 1]);
   });
 
