@@ -1,7 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { getToken, InjectMetric, makeCounterProvider, makeHistogramProvider } from '@willsoto/nestjs-prometheus';
-import { type Counter, type Histogram, register } from 'prom-client';
-import { BulkHistogram } from '../common/metrics/bulk-histogram.js';
+import { InjectMetric, makeCounterProvider } from '@willsoto/nestjs-prometheus';
+import type { Counter } from 'prom-client';
+import {
+  type HistogramSeries,
+  makeSeriesHistogramProvider,
+  type SeriesHistogram,
+} from '../common/metrics/series-histogram.js';
 import { ActiveModel } from '../model-registry/active-model.js';
 import { isProbability, type ModelRun } from '../model-registry/runner/model-runner.js';
 import type { ScoringSpec } from '../model-registry/served-model.js';
@@ -12,21 +16,17 @@ export const predictionMetricProviders = [
     help: 'Rows scored, by model version and predicted class.',
     labelNames: ['version', 'prediction'],
   }),
-  {
-    provide: getToken('prediction_probability'),
-    useFactory: () =>
-      new BulkHistogram(
-        'prediction_probability',
-        'Probabilities of default that the model gave.',
-        Array.from({ length: 20 }, (_, i) => (i + 1) / 20),
-      ).register(register),
-  },
-  makeHistogramProvider({
+  makeSeriesHistogramProvider({
+    name: 'prediction_probability',
+    help: 'Probabilities of default that the model gave.',
+    buckets: Array.from({ length: 20 }, (_, i) => (i + 1) / 20),
+  }),
+  makeSeriesHistogramProvider({
     name: 'model_inference_duration_seconds',
     help: 'Time of one run of the model, whatever its number of rows.',
     buckets: [25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3],
   }),
-  makeHistogramProvider({
+  makeSeriesHistogramProvider({
     name: 'model_inference_batch_rows',
     help: 'Rows in one run of the model.',
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096, 10_000],
@@ -38,14 +38,20 @@ const CLASSES = ['0', '1'];
 @Injectable()
 export class PredictionMetrics {
   private readonly versions = new Set<string>();
+  private readonly probability: HistogramSeries;
+  private readonly inferenceDuration: HistogramSeries;
+  private readonly batchRows: HistogramSeries;
 
   constructor(
     activeModel: ActiveModel,
     @InjectMetric('predictions_total') private readonly predictions: Counter,
-    @InjectMetric('prediction_probability') private readonly probability: BulkHistogram,
-    @InjectMetric('model_inference_duration_seconds') private readonly inferenceDuration: Histogram,
-    @InjectMetric('model_inference_batch_rows') private readonly batchRows: Histogram,
+    @InjectMetric('prediction_probability') probability: SeriesHistogram,
+    @InjectMetric('model_inference_duration_seconds') inferenceDuration: SeriesHistogram,
+    @InjectMetric('model_inference_batch_rows') batchRows: SeriesHistogram,
   ) {
+    this.probability = probability.series();
+    this.inferenceDuration = inferenceDuration.series();
+    this.batchRows = batchRows.series();
     activeModel.onSwap((live, replaced) => {
       this.forgetOthers(live.ref.version, replaced?.ref.version);
       for (const prediction of CLASSES) this.predictions.inc({ version: live.ref.version, prediction }, 0);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { Counter, Histogram, Registry } from 'prom-client';
+import { Counter, Registry } from 'prom-client';
 import { FakeModelRunner } from '../../test/fakes/fake-model-runner.js';
 import { servedModel } from '../../test/support/served-model.js';
-import { BulkHistogram } from '../common/metrics/bulk-histogram.js';
+import { SeriesHistogram } from '../common/metrics/series-histogram.js';
 import { ActiveModel } from '../model-registry/active-model.js';
 import type { ServedModel } from '../model-registry/served-model.js';
 import { NoLog } from '../prediction-log/no-log.js';
@@ -10,15 +10,16 @@ import { PredictionMetrics } from './prediction-metrics.js';
 import type { PredictRequest, PredictResponse } from './prediction.schemas.js';
 import { PredictionService } from './prediction.service.js';
 
+const histogram = (name: string) => new SeriesHistogram({ name, help: '-', buckets: [0.5] });
+
 function setUp(model?: ServedModel) {
   const registers = [new Registry()];
   const counter = new Counter({ name: 'predictions', help: '-', labelNames: ['version', 'prediction'], registers });
-  const histogram = (name: string) => new Histogram({ name, help: '-', registers });
   const activeModel = new ActiveModel();
   const metrics = new PredictionMetrics(
     activeModel,
     counter,
-    new BulkHistogram('probability', '-', [0.5]),
+    histogram('probability'),
     histogram('seconds'),
     histogram('rows'),
   );
