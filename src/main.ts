@@ -1,3 +1,5 @@
+// oxlint-disable-next-line import/no-unassigned-import -- before all others, since what loads them collects garbage
+import './common/fast-ticks.js';
 import { Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { createLogger } from './config/create-logger.js';
