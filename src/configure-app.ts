@@ -30,7 +30,8 @@ export function configureApp(app: NestFastifyApplication): NestFastifyApplicatio
     }
   });
   fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.header('X-Request-Id', request.id);
+    // In lower case, as Fastify keeps it: another text would be converted for every request.
+    void reply.header('x-request-id', request.id);
     done();
   });
   followRequests(fastify, {

@@ -85,7 +85,8 @@ export class PredictionController {
     const body = predictRequestSchema.safeParse(request.body);
     if (!body.success) throw invalidRequest(body.error.issues);
     void reply.type(JSON_TYPE);
-    return this.idempotency.run(request, reply, (claim) =>
+    // Awaited, since a promise that is returned settles two microtasks later.
+    return await this.idempotency.run(request, reply, (claim) =>
       this.predictions.predict(body.data, this.origin.of(request), claim),
     );
   }

@@ -9,13 +9,21 @@ import type { Origin } from '../prediction-log/request-origin.js';
 import { scoringContext } from '../prediction-log/scoring-context.js';
 import { FeatureEncoder } from './feature-encoder.js';
 import { noProbability } from './no-probability.js';
-import type { PredictRequest, PredictResponse } from './prediction.schemas.js';
+import type { PredictRequest } from './prediction.schemas.js';
 import { PredictionMetrics } from './prediction-metrics.js';
+import { commonMembers, predictionReply } from './prediction-reply.js';
+
+/** What is made once for each model. */
+interface Prepared {
+  encoder: FeatureEncoder;
+  /** Of all its answers, as {@link commonMembers}. */
+  common: string;
+}
 
 /** Answers single rows with the live model. */
 @Injectable()
 export class PredictionService {
-  private readonly encoders = new WeakMap<ServedModel, FeatureEncoder>();
+  private readonly prepared = new WeakMap<ServedModel, Prepared>();
 
   constructor(
     private readonly activeModel: ActiveModel,
@@ -31,7 +39,7 @@ export class PredictionService {
    */
   async predict({ data, reference }: PredictRequest, origin: Origin, claim?: IdempotencyClaim): Promise<string> {
     const model = this.activeModel.current();
-    const encoder = this.encoderOf(model);
+    const { encoder, common } = this.prepare(model);
     const row = new Float32Array(encoder.width);
     const warnings = encoder.encode(data.features, 'data.features', row, 0);
     const { run, index } = await model.runner.scoreRow(row);
@@ -41,15 +49,7 @@ export class PredictionService {
     if (!isProbability(probability)) throw noProbability('data.features');
     const prediction = probability >= model.threshold ? 1 : 0;
     const id = newId();
-    const response: PredictResponse = {
-      id,
-      prediction,
-      probability,
-      threshold: model.threshold,
-      model: model.ref,
-      ...(warnings && { warnings }),
-    };
-    const body = JSON.stringify(response);
+    const body = predictionReply({ id, prediction, probability, warnings }, common);
     if (this.log.enabled) {
       await this.log.record({
         ...origin,
@@ -73,9 +73,12 @@ export class PredictionService {
     return body;
   }
 
-  private encoderOf(model: ServedModel): FeatureEncoder {
-    let encoder = this.encoders.get(model);
-    if (!encoder) this.encoders.set(model, (encoder = new FeatureEncoder(model.inputs)));
-    return encoder;
+  private prepare(model: ServedModel): Prepared {
+    let prepared = this.prepared.get(model);
+    if (!prepared) {
+      prepared = { encoder: new FeatureEncoder(model.inputs), common: commonMembers(model) };
+      this.prepared.set(model, prepared);
+    }
+    return prepared;
   }
 }
