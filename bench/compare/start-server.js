@@ -18,6 +18,7 @@ const LOG_SHOWN = 4000;
  * @property {string} url
  * @property {number} pid all else is its descendant
  * @property {number} startSeconds until it could answer
+ * @property {string} log where its output goes
  * @property {() => Promise<unknown>} stop
  */
 
@@ -63,7 +64,7 @@ export async function startServer(name, { command, env, url, request }) {
     }
     await delay(POLL_MS);
   }
-  return { url, pid: child.pid, startSeconds: (performance.now() - startedAt) / 1000, stop };
+  return { url, pid: child.pid, startSeconds: (performance.now() - startedAt) / 1000, log, stop };
 }
 
 async function answers(url, body) {
