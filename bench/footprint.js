@@ -15,7 +15,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../test/support/eventually.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { RegistryLab } from '../test/support/registry-lab.ts';
 import { MODEL, MODEL_DIRECTORY, rows, THRESHOLD } from './compare/model.js';
@@ -23,6 +23,7 @@ import { predict } from './compare/requests.js';
 import { startServer } from './compare/start-server.js';
 import { pinToCore } from './support/cores.js';
 import { openDatabase } from './support/database.js';
+import { COLLECTED, COLLECTS_GARBAGE } from './support/garbage-collection.js';
 import { drive } from './support/load.js';
 import { residentMegabytes } from './support/process-tree.js';
 import { followingEnv, registerVersions, requireServers } from './support/registry.js';
@@ -35,10 +36,7 @@ const BARE = 'bare node:http';
 const CONNECTIONS = 16;
 const DRIVE_SECONDS = 5;
 const SAMPLE_MS = 500;
-const POLL_MS = 20;
 const MAX_GROWTH_MIB = 5;
-const COLLECTED = 'garbage collected';
-const COLLECT_DEADLINE_MS = 10_000;
 const SERVICE_CORE = 0;
 const OTHER_CORE = 1;
 
@@ -112,7 +110,7 @@ async function start(name, { command, env }) {
   const port = String(await freePort());
   return startServer(`footprint ${name}`.replaceAll(/\W+/g, '-'), {
     command: ['taskset', '-c', String(SERVICE_CORE), process.execPath, ...command],
-    env: { ...env, PORT: port, NODE_OPTIONS: '--import ./bench/support/collect-garbage.js' },
+    env: { ...env, PORT: port },
     url: `http://127.0.0.1:${port}`,
     request: predict,
   });
@@ -135,23 +133,19 @@ async function measureStarts(servers) {
 }
 
 async function measureRun(name, server) {
-  const running = await start(name, server);
+  const { command, env } = server;
+  const running = await start(name, { command, env: { ...env, ...COLLECTS_GARBAGE } });
   const samples = [];
   const timer = setInterval(() => samples.push(residentMegabytes(running.pid)), SAMPLE_MS);
   try {
     const startedAt = performance.now();
     const requests = await sendAtLeast(REQUESTS, running.url);
-    const elapsedSeconds = (performance.now() - startedAt) / 1000;
-    clearInterval(timer);
+    const perSecond = (1000 * requests) / (performance.now() - startedAt);
+    const [endMib, highestMib] = [samples.at(-1), Math.max(...samples)];
     const collectedMib = await residentWithoutGarbage(running);
     await sendAtLeast(REQUESTS / 2, running.url);
-    return {
-      requests,
-      perSecond: requests / elapsedSeconds,
-      endMib: samples.at(-1),
-      highestMib: Math.max(...samples),
-      addedMib: (await residentWithoutGarbage(running)) - collectedMib,
-    };
+    const addedMib = (await residentWithoutGarbage(running)) - collectedMib;
+    return { requests, perSecond, endMib, highestMib, addedMib };
   } finally {
     clearInterval(timer);
     await running.stop();
@@ -172,11 +166,9 @@ async function residentWithoutGarbage({ pid, log }) {
   const collections = () => readFileSync(log, 'utf8').split(COLLECTED).length;
   const before = collections();
   process.kill(pid, 'SIGUSR2');
-  const deadline = performance.now() + COLLECT_DEADLINE_MS;
-  while (collections() === before) {
-    if (performance.now() > deadline) throw new Error(`No garbage was collected; see ${log}.`);
-    await delay(POLL_MS);
-  }
+  await eventually(() => {
+    if (collections() === before) throw new Error(`No garbage was collected; see ${log}.`);
+  });
   return residentMegabytes(pid);
 }
 

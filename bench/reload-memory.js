@@ -16,6 +16,7 @@
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { RegistryLab } from '../test/support/registry-lab.ts';
+import { COLLECTED, COLLECTS_GARBAGE } from './support/garbage-collection.js';
 import { ADMIN_TOKEN, registerVersions, requireServers, startFollowing } from './support/registry.js';
 import { bar, printTable, rounded } from './support/report.js';
 
@@ -56,7 +57,7 @@ async function measure({ versions, collect = false }) {
   const service = await startFollowing(proxied, {
     MODEL_POLL_INTERVAL_MS: '3600000',
     MODEL_CACHE_MAX_BYTES: '1',
-    ...(collect && { NODE_OPTIONS: '--import ./bench/support/collect-garbage.js' }),
+    ...(collect && COLLECTS_GARBAGE),
   });
   try {
     for (let round = 1; round <= WARM_UP_ROUNDS; round++) await sendTraffic(service.url);
@@ -105,7 +106,7 @@ async function post(url, body, headers = {}) {
 
 async function collectGarbage(service) {
   service.kill('SIGUSR2');
-  for (let said = ''; !said.includes('garbage collected');) [said] = await once(service.stderr, 'data');
+  for (let said = ''; !said.includes(COLLECTED);) [said] = await once(service.stderr, 'data');
 }
 
 async function resources(service) {

@@ -2,12 +2,13 @@
 import { isMainThread } from 'node:worker_threads';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { COLLECTED } from './garbage-collection.js';
 
 if (isMainThread) {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc');
   process.on('SIGUSR2', () => {
     collect();
-    process.stderr.write('garbage collected\n');
+    process.stderr.write(`${COLLECTED}\n`);
   });
 }
