@@ -14,7 +14,7 @@ interface Settings {
 export class HistogramSeries {
   /** Of each bucket alone; the last one is for what is above all bounds. */
   private readonly counts: Float64Array;
-  private total = 0;
+  private sum = 0;
 
   constructor(
     readonly labels: Labels,
@@ -27,36 +27,47 @@ export class HistogramSeries {
     let bucket = 0;
     while (bucket < this.upperBounds.length && value > this.upperBounds[bucket]!) bucket++;
     this.counts[bucket]!++;
-    this.total += value;
+    this.sum += value;
   }
 
   observeAll(values: Float32Array): void {
     for (let i = 0; i < values.length; i++) this.observe(values[i]!);
   }
 
-  get sum(): number {
-    return this.total;
-  }
-
   get count(): number {
-    return this.counts.reduce((sum, count) => sum + count, 0);
+    return this.cumulativeCounts().at(-1)!;
   }
 
-  /** How many values were at most each bound. */
-  cumulativeCounts(): number[] {
-    let sum = 0;
-    return Array.from(this.counts.subarray(0, -1), (count) => (sum += count));
+  /** As prom-client's own metrics answer a scrape. */
+  samples(name: string) {
+    const { labels } = this;
+    const counts = this.cumulativeCounts();
+    return [
+      ...[...this.upperBounds, '+Inf' as const].map((le, i) => ({
+        metricName: `${name}_bucket`,
+        labels: { le, ...labels },
+        value: counts[i]!,
+      })),
+      { metricName: `${name}_sum`, labels, value: this.sum },
+      { metricName: `${name}_count`, labels, value: counts.at(-1)! },
+    ];
   }
 
   reset(): void {
     this.counts.fill(0);
-    this.total = 0;
+    this.sum = 0;
+  }
+
+  /** How many values were at most each bound; the last one is how many there were. */
+  private cumulativeCounts(): number[] {
+    let sum = 0;
+    return Array.from(this.counts, (count) => (sum += count));
   }
 }
 
 /**
  * A histogram whose series are kept by who observes. prom-client's looks the series up for each value, by a text that it makes
- * of the labels: 0.3 us without any and 0.6 with three, more than all else that is counted of a request.
+ * of the labels: 0.3 us without any and 0.5 with three, as a counter of the same labels does once more.
  */
 export class SeriesHistogram {
   readonly type = 'histogram';
@@ -97,27 +108,12 @@ export class SeriesHistogram {
   /** As prom-client's own metrics answer a scrape. */
   get() {
     const { name, help, type, aggregator } = this;
-    const values = this.shown.flatMap((series) => this.exported(series));
+    const values = this.shown.flatMap((series) => series.samples(name));
     return Promise.resolve({ name, help, type, aggregator, values });
   }
 
   reset(): void {
     for (const series of this.known) series.reset();
-  }
-
-  private exported(series: HistogramSeries) {
-    const { labels, sum, count } = series;
-    const counts = series.cumulativeCounts();
-    return [
-      ...this.buckets.map((le, i) => ({
-        metricName: `${this.name}_bucket`,
-        labels: { le, ...labels },
-        value: counts[i]!,
-      })),
-      { metricName: `${this.name}_bucket`, labels: { le: '+Inf', ...labels }, value: count },
-      { metricName: `${this.name}_sum`, labels, value: sum },
-      { metricName: `${this.name}_count`, labels, value: count },
-    ];
   }
 }
 
