@@ -1,7 +1,7 @@
 import { ID_CHARACTERS, IdSequence } from '../../common/ids/id-sequence.js';
 import type { ScoringSpec } from '../../model-registry/served-model.js';
 import type { FeatureWarning } from '../feature-encoder.js';
-import type { PredictBatchResponse } from '../prediction.schemas.js';
+import { commonMembers } from '../prediction-reply.js';
 
 const ID_AT = '{"id":"'.length;
 const ROW = Buffer.from(`{"id":"${' '.repeat(ID_CHARACTERS)}","prediction":0,"probability":`);
@@ -31,14 +31,11 @@ export interface BatchReply {
  */
 export function batchReply(
   probabilities: Float32Array,
-  { threshold, ref }: Pick<ScoringSpec, 'threshold' | 'ref'>,
+  spec: Pick<ScoringSpec, 'threshold' | 'ref'>,
   warnings: ReadonlyMap<number, readonly FeatureWarning[]>,
 ): BatchReply {
   const head = '{"predictions":[';
-  const tail = JSON.stringify({ threshold, model: ref } satisfies Omit<PredictBatchResponse, 'predictions'>).replace(
-    '{',
-    '],',
-  );
+  const tail = `],${commonMembers(spec)}}`;
   const warningsTexts = new Map(Array.from(warnings, ([i, found]) => [i, WARNINGS + JSON.stringify(found)]));
   let size = head.length + probabilities.length * (ROW.byteLength + AFTER_ROW_BYTES) + Buffer.byteLength(tail);
   for (const text of warningsTexts.values()) size += Buffer.byteLength(text);
@@ -53,7 +50,7 @@ export function batchReply(
     starts[i] = end + ID_AT;
     body.set(ROW, end);
     ids.writeNext(body, end + ID_AT);
-    if (probability >= threshold) body[end + PREDICTION_AT] = ONE;
+    if (probability >= spec.threshold) body[end + PREDICTION_AT] = ONE;
     end = writeNumber(probability, body, end + ROW.byteLength);
     const warningsText = warningsTexts.get(i);
     if (warningsText !== undefined) end += body.write(warningsText, end);
