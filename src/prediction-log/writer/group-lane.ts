@@ -42,11 +42,11 @@ export class GroupLane {
     return this.failing;
   }
 
-  /** Commits what waits, as long as that fills a group; at least one. */
-  run(): void {
-    this.running ??= this.commitGroups().finally(() => {
+  /** Commits what waits, as long as that fills a group; at least one. Ends when the lane is idle again. */
+  run(): Promise<void> {
+    return (this.running ??= this.commitGroups().finally(() => {
       this.running = undefined;
-    });
+    }));
   }
 
   /** Gives up what cannot be written at once; what is being written may end. */

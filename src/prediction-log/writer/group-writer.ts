@@ -16,6 +16,7 @@ const SWEEPS_PER_TIMEOUT = 5;
  */
 export class GroupWriter {
   private flushing = false;
+  private closed = false;
   private gather: NodeJS.Timeout | undefined;
   private readonly sweep: NodeJS.Timeout;
 
@@ -45,6 +46,7 @@ export class GroupWriter {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     clearInterval(this.sweep);
     clearTimeout(this.gather);
     await Promise.all(this.lanes.map((lane) => lane.close()));
@@ -53,17 +55,30 @@ export class GroupWriter {
 
   private flush(): void {
     this.flushing = false;
-    if (this.entries.fillAGroup) this.runIdleLane();
-    else this.gather ??= setTimeout(() => this.gathered(), MAX_GATHER_MS);
+    this.beginGroups();
   }
 
-  private runIdleLane(): void {
-    this.lanes.find((lane) => lane.isIdle)?.run();
+  /**
+   * Gives idle lanes what waits. Called whenever one of both may have changed: entries came, a lane ended, or what waited
+   * beside an idle lane has waited long enough.
+   *
+   * @param isGathered whether a group may also be smaller than those in flight
+   */
+  private beginGroups(isGathered = false): void {
+    while (!this.entries.isEmpty && !this.closed) {
+      const lane = this.lanes.find(({ isIdle }) => isIdle);
+      if (!lane) return;
+      if (!isGathered && !this.entries.fillAGroup) {
+        this.gather ??= setTimeout(() => this.gathered(), MAX_GATHER_MS);
+        return;
+      }
+      void lane.run().finally(() => this.beginGroups());
+    }
   }
 
   private gathered(): void {
     this.gather = undefined;
-    if (!this.entries.isEmpty) this.runIdleLane();
+    this.beginGroups(true);
   }
 
   private expire(): void {
