@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { ChainGroup, ChainWriter } from '../chain/chain-writer.js';
 import { eraseAgain } from '../erase-again.js';
 import { lockErasures } from '../erasure-lock.js';
+import type { LogEntry } from '../prediction-record.js';
 import { type ChainedRows, chainRows, idsOf, logRows } from './chained-rows.js';
 import { isRefusal, type LogConnection } from './log-connection.js';
 import { logUnavailable, notRecorded } from './log-failures.js';
@@ -64,29 +65,42 @@ export class GroupLane {
     } while (this.entries.fillAGroup);
   }
 
-  /** What is refused is tried again in halves, until the guilty entry stands alone: it fails, and no other. */
+  /**
+   * Never throws. What is refused, or cannot even be made a group of, is tried again in halves, until the guilty entry stands
+   * alone: it fails, and no other.
+   */
   private async commit(entries: readonly PendingEntry[]): Promise<void> {
-    const rows = chainRows(entries.flatMap(({ entry }) => logRows(entry)));
-    const group = this.chain.link('prediction', idsOf(rows.rows), rows.hashes);
     try {
+      const rows = chainRows(entries.flatMap(({ entry }) => logRows(entry)));
+      const group = this.chain.link('prediction', idsOf(rows.rows), rows.hashes);
       await this.write(group, rows, entries[0]!.deadlineMs);
+      this.chain.committed(group);
+      this.settle(entries);
     } catch (error) {
-      if (!isRefusal(error)) return this.settle(entries, logUnavailable(error));
-      if (entries.length > 1) {
-        const half = Math.ceil(entries.length / 2);
-        await this.commit(entries.slice(0, half));
-        return this.commit(entries.slice(half));
-      }
-      this.metrics.failed('refused');
-      this.logger.error('PostgreSQL refuses a row; its request was answered PREDICTION_NOT_RECORDED', {
-        requestId: entries[0]!.entry.requestId,
-        sqlState: error.code,
-        constraint: error.constraint,
-      });
-      return this.settle(entries, notRecorded());
+      if (this.closing.signal.aborted && !isRefusal(error)) return this.settle(entries, logUnavailable(error));
+      if (entries.length === 1) return this.settle(entries, this.failed(entries[0]!.entry, error));
+      const half = Math.ceil(entries.length / 2);
+      await this.commit(entries.slice(0, half));
+      await this.commit(entries.slice(half));
     }
-    this.chain.committed(group);
-    this.settle(entries);
+  }
+
+  /** @returns what the request of the guilty entry is told */
+  private failed({ requestId }: LogEntry, error: unknown): Error {
+    if (!isRefusal(error)) {
+      this.logger.error('An entry cannot be put into a group; its request was answered INTERNAL_ERROR', {
+        requestId,
+        reason: String(error),
+      });
+      return error as Error;
+    }
+    this.metrics.failed('refused');
+    this.logger.error('PostgreSQL refuses a row; its request was answered PREDICTION_NOT_RECORDED', {
+      requestId,
+      sqlState: error.code,
+      constraint: error.constraint,
+    });
+    return notRecorded();
   }
 
   private settle(entries: readonly PendingEntry[], error?: Error): void {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { newId } from '../../common/ids/new-id.js';
-import { logEntry } from '../../../test/support/log-entry.js';
+import { logEntry, predictionRow } from '../../../test/support/log-entry.js';
 import { predictionLogMetrics } from '../../../test/support/prediction-log-metrics.js';
 import { type ChainGroup, ChainWriter } from '../chain/chain-writer.js';
 import type { LogEntry } from '../prediction-record.js';
@@ -118,5 +118,14 @@ describe('GroupWriter', () => {
     const times = ['2026-10-31T23:59:59.999Z', '2026-11-01T00:00:00Z'];
     await record(2, () => logEntry({ ids: [newId(Date.parse(times.shift()!))] }));
     expect([a!.groups, b!.groups]).toEqual([[1], [1]]);
+  });
+
+  it('fails the entry that no group can be made of, and no other', async () => {
+    const [a] = start({ lanes: 1 });
+    a!.isHeld = false;
+    const broken = { ...logEntry(), rows: [{ ...predictionRow(), inputs: null as never }] };
+    const outcomes = await Promise.allSettled([logEntry(), broken, logEntry()].map((entry) => writer.record(entry)));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    await expect(writer.record(logEntry())).resolves.toBeUndefined();
   });
 });
