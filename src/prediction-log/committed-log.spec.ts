@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
+import { Registry } from 'prom-client';
 import { createDatabase, type TestDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
 import { expectErased, recordErasure } from '../../test/support/erasures.js';
 import { idsOf, logEntry, predictionRow } from '../../test/support/log-entry.js';
-import { predictionLogMetrics } from '../../test/support/prediction-log-metrics.js';
+import { predictionLogMetrics, rowsWritten } from '../../test/support/prediction-log-metrics.js';
 import { TcpProxy } from '../../test/support/tcp-proxy.js';
 import { testConfig } from '../../test/support/test-config.js';
 import { waitingLocks } from '../../test/support/waiting-locks.js';
@@ -25,6 +26,7 @@ let database: TestDatabase;
 let proxy: TcpProxy;
 let reader: Client;
 let log: CommittedLog;
+let metrics: Registry;
 
 beforeEach(async () => {
   database = await createDatabase();
@@ -48,7 +50,8 @@ function start(env: Record<string, string> = {}): CommittedLog {
     PREDICTION_LOG_COMMIT_TIMEOUT_MS: '5000',
     ...env,
   });
-  return (log = new CommittedLog(config, new ChainHeads(config), predictionLogMetrics()));
+  metrics = new Registry();
+  return (log = new CommittedLog(config, new ChainHeads(config), predictionLogMetrics(metrics)));
 }
 
 async function column(sql: string): Promise<unknown[]> {
@@ -123,6 +126,27 @@ describe('CommittedLog', () => {
     expect(await recordedIds()).toEqual(idsOf(entries));
     const sequences = await column('SELECT sequence::int FROM chain_groups ORDER BY sequence');
     expect(sequences).toEqual(Array.from({ length: sequences.length }, (_, i) => i));
+  });
+
+  it('gives what waits to a lane that ends, while the other one hangs with more', async () => {
+    start({ PREDICTION_LOG_WRITERS: '2', PREDICTION_LOG_COMMIT_TIMEOUT_MS: '2000' });
+    const together = (count: number, requestId: string) => {
+      const outcomes = outcomesOf(Array.from({ length: count }, () => logEntry({ requestId })));
+      return { outcomes, begun: new Promise((resolve) => void process.nextTick(resolve)) };
+    };
+    // Both lanes are connected, and have the scoring context.
+    const first = together(1, 'first');
+    await first.begun;
+    await Promise.all([first.outcomes, together(1, 'second').outcomes]);
+    await proxy.setMode({ kind: 'stall', sends: 'hangs' });
+    // Nothing comes from PostgreSQL between these.
+    const short = together(25, 'short');
+    await short.begun;
+    const hanging = together(50, 'hangs');
+    await hanging.begun;
+    expect(new Set(await together(40, 'waits').outcomes)).toEqual(new Set(['recorded']));
+    await proxy.setMode({ kind: 'pass' });
+    expect(new Set([...(await short.outcomes), ...(await hanging.outcomes)])).toEqual(new Set(['recorded']));
   });
 
   it('records all rows of a batch or none, and singles go on beside it', async () => {
@@ -265,6 +289,34 @@ describe('CommittedLog', () => {
     const after = logEntry({ rows: 2 });
     await eventually(() => log.record(after));
     expect(await recordedIds()).toEqual(expect.arrayContaining(idsOf([after])));
+  });
+
+  it('counts rows as written once they are committed, and each row once', async () => {
+    start({ PREDICTION_LOG_COMMIT_TIMEOUT_MS: '200' });
+    const batch = logEntry({ rows: 3 });
+    await proxy.setMode({ kind: 'stall', sends: 'COMMIT' });
+    expect(await outcomesOf([batch])).toEqual(['PREDICTION_LOG_UNAVAILABLE']);
+    await proxy.setMode({ kind: 'reset' });
+    await proxy.setMode({ kind: 'pass' });
+    await eventually(() => expect(log.unresolved).toBe(0));
+    expect(await rowsWritten(metrics)).toBe(0);
+    await eventually(() => log.record(batch));
+    await eventually(() => log.record(logEntry()));
+    expect(await outcomesOf([batch])).toEqual(['PREDICTION_LOG_UNAVAILABLE']);
+    expect(await rowsWritten(metrics)).toBe(4);
+  });
+
+  it('counts a group once that it sent again because it could not know whether it was committed', async () => {
+    start();
+    await log.record(logEntry());
+    await proxy.setMode({ kind: 'silent' });
+    const silence = proxy.silence();
+    const recorded = log.record(logEntry());
+    await silence;
+    await proxy.setMode({ kind: 'reset' });
+    await proxy.setMode({ kind: 'pass' });
+    await recorded;
+    expect(await rowsWritten(metrics)).toBe(2);
   });
 
   it('refuses what would be more rows than PREDICTION_LOG_QUEUE_MAX', async () => {

@@ -23,5 +23,5 @@ export function createLog(
   const commitTimeoutMs = config.get('PREDICTION_LOG_COMMIT_TIMEOUT_MS', { infer: true });
   const transactions = new TransactionWriter(new LogConnection(clientOptions(config)), heads, metrics, commitTimeoutMs);
   const chainKey = config.get('PREDICTION_LOG_CHAIN_KEY', { infer: true })!;
-  return new SpooledLog(config, committed, new SpooledEntryWriter(transactions, metrics, chainKey), metrics);
+  return new SpooledLog(config, committed, new SpooledEntryWriter(transactions, chainKey), metrics);
 }

@@ -3,11 +3,12 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
+import { Registry } from 'prom-client';
 import { createDatabase, type TestDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
 import { expectErased, recordErasure } from '../../test/support/erasures.js';
 import { idsOf, logEntry, predictionRow } from '../../test/support/log-entry.js';
-import { predictionLogMetrics } from '../../test/support/prediction-log-metrics.js';
+import { predictionLogMetrics, rowsWritten } from '../../test/support/prediction-log-metrics.js';
 import { TcpProxy } from '../../test/support/tcp-proxy.js';
 import { temporaryDirectories } from '../../test/support/temporary-directory.js';
 import { testConfig } from '../../test/support/test-config.js';
@@ -24,6 +25,8 @@ let proxy: TcpProxy;
 let reader: Client;
 let directory: string;
 let logs: SpooledLog[];
+/** Of the log that was started last. */
+let metrics: Registry;
 
 beforeEach(async () => {
   database = await createDatabase();
@@ -53,7 +56,8 @@ async function start(env: Record<string, string> = {}): Promise<SpooledLog> {
     PREDICTION_LOG_SPOOL_DIR: directory,
     ...env,
   });
-  const log = createLog(config, new ChainHeads(config), predictionLogMetrics()) as SpooledLog;
+  metrics = new Registry();
+  const log = createLog(config, new ChainHeads(config), predictionLogMetrics(metrics)) as SpooledLog;
   await log.onModuleInit();
   logs.push(log);
   return log;
@@ -131,6 +135,22 @@ describe('SpooledLog', () => {
     await start();
     await eventually(async () => expect(await recordedIds()).toEqual(idsOf(entries)));
     await expectRowsToFitTheirGroups();
+  });
+
+  it('counts what it drained once, though it had to drain it again', async () => {
+    const first = await start();
+    await proxy.setMode({ kind: 'refuse' });
+    const entries = Array.from({ length: 5 }, () => logEntry());
+    for (const entry of entries) await first.record(entry);
+    await first.onApplicationShutdown();
+    await proxy.setMode({ kind: 'stall', sends: 'COMMIT' });
+    const stalled = proxy.silence();
+    await start();
+    await stalled;
+    await proxy.setMode({ kind: 'reset' });
+    await proxy.setMode({ kind: 'pass' });
+    await eventually(async () => expect(await recordedIds()).toEqual(idsOf(entries)));
+    await eventually(async () => expect(await rowsWritten(metrics)).toBe(5));
   });
 
   it('writes a row already erased when its subject was erased while it was in the spool', async () => {

@@ -5,7 +5,6 @@ import { lockErasures } from '../erasure-lock.js';
 import type { LogEntry } from '../prediction-record.js';
 import { idsOf, type LogRow, logRows } from '../writer/chained-rows.js';
 import { inSameMonth } from '../id-time.js';
-import type { PredictionLogMetrics } from '../writer/prediction-log-metrics.js';
 import { knownIds } from '../known-ids.js';
 import { type ChainTransaction, ROWS_PER_STATEMENT, type TransactionWriter } from '../writer/transaction-writer.js';
 
@@ -15,7 +14,6 @@ export class SpooledEntryWriter {
 
   constructor(
     private readonly transactions: TransactionWriter,
-    private readonly metrics: PredictionLogMetrics,
     private readonly chainKey: string,
   ) {}
 
@@ -55,7 +53,6 @@ export class SpooledEntryWriter {
       transaction,
       this.chainKey,
     );
-    this.metrics.rowsDrained(unknown.length);
   }
 }
 

@@ -121,6 +121,7 @@ export class GroupLane {
         await this.connection.ensureContexts(rows.rows);
         if (startedAt > deadlineMs) await this.insertLate(group, rows);
         else await this.connection.insert(group, rows);
+        this.metrics.rowsWritten(group.rowCount);
         this.metrics.groupWritten(group.rowCount, performance.now() - startedAt);
         if (this.failing) this.logger.log('The prediction log can be written to again');
         this.failing = false;

@@ -49,7 +49,7 @@ export type LogFailure = (typeof LOG_FAILURES)[number];
 @Injectable()
 export class PredictionLogMetrics {
   constructor(
-    @InjectMetric('prediction_log_rows_written_total') private readonly rowsWritten: Counter,
+    @InjectMetric('prediction_log_rows_written_total') private readonly rows: Counter,
     @InjectMetric('prediction_log_failures_total') private readonly failures: Counter,
     @InjectMetric('prediction_log_queue_rows') private readonly queueRows: Gauge,
     @InjectMetric('prediction_log_up') private readonly up: Gauge,
@@ -74,12 +74,13 @@ export class PredictionLogMetrics {
     readAtScrape(this.spoolOldest, () => oldestMs() / 1000);
   }
 
-  rowsDrained(rows: number): void {
-    this.rowsWritten.inc(rows);
+  /** Once it is known that they are committed. */
+  rowsWritten(rows: number): void {
+    this.rows.inc(rows);
   }
 
+  /** Rows were committed together. */
   groupWritten(rows: number, durationMs: number): void {
-    this.rowsWritten.inc(rows);
     this.groupRows.observe(rows);
     this.writeDuration.observe(durationMs / 1000);
     this.up.set(1);

@@ -69,15 +69,16 @@ export class TransactionWriter {
   record(entry: LogEntry, also: (transaction: ChainTransaction) => Promise<void>): Promise<void> {
     const { length } = entry.rows;
     const stalled = new AbortController();
-    const outcome = this.enqueue(stalled.signal, async (transaction) => {
-      const startedAt = performance.now();
+    let startedAt = 0;
+    const committed = this.enqueue(stalled.signal, async (transaction) => {
+      startedAt = performance.now();
       const rows = logRows(entry);
       for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
         await transaction.insert(rows.slice(from, from + ROWS_PER_STATEMENT));
       }
       await also(transaction);
-      this.metrics.groupWritten(length, performance.now() - startedAt);
     });
+    const outcome = committed.then(() => this.metrics.groupWritten(length, performance.now() - startedAt));
     this.waitingRows += length;
     // They are held until then, also when nobody waits for it any more.
     const ended = () => void (this.waitingRows -= length);
@@ -112,6 +113,7 @@ export class TransactionWriter {
   private async run<T>(action: (transaction: ChainTransaction) => Promise<T>, stalled: AbortSignal): Promise<T> {
     await this.begin(stalled);
     let newest: ChainGroup | undefined;
+    let written = 0;
     let committing = false;
     const assertGoesOn = () => {
       // What nobody waits for any more may be in a spool, from where another transaction writes it.
@@ -135,12 +137,14 @@ export class TransactionWriter {
           const group = link('prediction', idsOf(rows), chained.hashes);
           const rowCount = await this.progress(this.connection.insert(group, chained));
           if (rowCount !== rows.length) throw new Error('Another transaction wrote some of the rows meanwhile.');
+          written += rowCount;
         },
       });
       assertGoesOn();
       committing = true;
       await this.query('COMMIT');
       if (newest) this.chain.committed(newest);
+      this.metrics.rowsWritten(written);
       return result;
     } catch (error) {
       this.connection.forgetContexts();
