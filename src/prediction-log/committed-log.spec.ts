@@ -69,6 +69,15 @@ const outcomesOf = async (entries: readonly LogEntry[]) =>
     outcome.status === 'fulfilled' ? 'recorded' : (outcome.reason as { code: string }).code,
   );
 
+/** Records so many singles at once. `begun` resolves when they have been looked at, before anything else comes in. */
+function together(count: number, requestId: string): { outcomes: Promise<string[]>; begun: Promise<void> } {
+  const outcomes = outcomesOf(Array.from({ length: count }, () => logEntry({ requestId })));
+  const begun = new Promise<void>((resolve) => {
+    process.nextTick(resolve);
+  });
+  return { outcomes, begun };
+}
+
 describe('CommittedLog', () => {
   it('has written every column when it resolves', async () => {
     start();
@@ -130,10 +139,6 @@ describe('CommittedLog', () => {
 
   it('gives what waits to a lane that ends, while the other one hangs with more', async () => {
     start({ PREDICTION_LOG_WRITERS: '2', PREDICTION_LOG_COMMIT_TIMEOUT_MS: '2000' });
-    const together = (count: number, requestId: string) => {
-      const outcomes = outcomesOf(Array.from({ length: count }, () => logEntry({ requestId })));
-      return { outcomes, begun: new Promise((resolve) => void process.nextTick(resolve)) };
-    };
     // Both lanes are connected, and have the scoring context.
     const first = together(1, 'first');
     await first.begun;
