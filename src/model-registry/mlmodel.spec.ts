@@ -51,6 +51,14 @@ describe('parseMlmodel', () => {
     expect(withMetadata({ team: { name: 'risk' } }).metadata).not.toHaveProperty('team');
   });
 
+  it.each([
+    ['bad', 'bad'],
+    [2, '2'],
+    [true, 'true'],
+  ])('takes %p for the label of a class', (label, text) => {
+    expect(withMetadata({ default_class: label }).metadata.default_class).toBe(text);
+  });
+
   describe('the width in the signature', () => {
     it.each([
       ['of a tensor is its last dimension', tensor([-1, 3]), 3],

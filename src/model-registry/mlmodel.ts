@@ -16,6 +16,11 @@ const metadataSchema = z.object({
   feature_descriptions: z.record(z.string(), z.string()).default({}),
   /** Inclusive; null is an unbounded end. */
   feature_ranges: z.record(z.string(), z.tuple([z.number().nullable(), z.number().nullable()])).default({}),
+  /** The label of the class that means default, as text. */
+  default_class: z
+    .union([z.string(), z.int(), z.boolean()], 'must be the label of a class: text, an integer or a boolean')
+    .transform(String)
+    .optional(),
   nullable_features: z.array(z.string()).default([]),
   /** For a directory that MODEL_URI names by `file:`; a registered version says it by a tag of its own. */
   allow_signature_change: z.boolean().default(false),
@@ -37,6 +42,7 @@ export type ModelMetadata = z.output<typeof metadataSchema>;
 const mlmodelSchema = z.object({
   flavors: z.object({ onnx: z.object({ data: z.string() }).optional() }),
   run_id: z.string().nullish(),
+  saved_input_example_info: z.object({ artifact_path: z.string() }).nullish(),
   signature: z.object({ inputs: z.string() }).nullish(),
   metadata: metadataSchema.nullish(),
 });
@@ -53,6 +59,8 @@ export interface MlModel {
   /** Path of the ONNX file, relative to the model directory. */
   onnxPath: string;
   runId: string | undefined;
+  /** Path of the input example, relative to the model directory. */
+  examplePath: string | undefined;
   /** Number of inputs that the signature declares; undefined without a signature or with an open width. */
   signatureWidth: number | undefined;
   metadata: ModelMetadata;
@@ -64,7 +72,7 @@ export interface MlModel {
  * @throws ModelRejectedError
  */
 export function parseMlmodel(text: string): MlModel {
-  const { flavors, run_id, signature, metadata } = parseDocument(text);
+  const { flavors, run_id, saved_input_example_info, signature, metadata } = parseDocument(text);
   if (!flavors.onnx) {
     throw new ModelRejectedError(
       'MLmodel has no `onnx` flavor: convert the model to ONNX and save it with mlflow.onnx.save_model or log_model.',
@@ -73,6 +81,7 @@ export function parseMlmodel(text: string): MlModel {
   return {
     onnxPath: flavors.onnx.data,
     runId: run_id ?? undefined,
+    examplePath: saved_input_example_info?.artifact_path,
     signatureWidth: signature ? widthOf(signature.inputs) : undefined,
     metadata: metadata ?? metadataSchema.parse({}),
   };

@@ -19,6 +19,13 @@ function copyOfModel(): string {
 
 const digestOf = async (directory: string) => (await readModelDirectory(directory)).digest;
 
+const exampleRowsWith = async (name: string, content: string) => {
+  const directory = copyOfModel();
+  for (const file of ['input_example.json', 'serving_input_example.json']) rmSync(path.join(directory, file));
+  writeFileSync(path.join(directory, name), content);
+  return (await readModelDirectory(directory)).exampleRows;
+};
+
 const tooManyOpenFiles = () => Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
 
 afterEach(() => void jest.restoreAllMocks());
@@ -54,6 +61,26 @@ describe('readModelDirectory', () => {
     const before = await digestOf(directory);
     change(directory);
     expect(await digestOf(directory)).not.toBe(before);
+  });
+
+  describe('the rows of the input example', () => {
+    it('come in the order of the model', async () => {
+      expect((await readModelDirectory(copyOfModel())).exampleRows).toEqual([[200, 0.5, 1]]);
+      const frame = '{"columns": ["months_late", "utilisation", "credit_limit"], "data": [[1, NaN, 200]]}';
+      expect(await exampleRowsWith('input_example.json', frame)).toEqual([[200, null, 1]]);
+    });
+
+    it('may lie in the form that MLflow sends alone', async () => {
+      expect(await exampleRowsWith('serving_input_example.json', '{"inputs": [[200, 0.5, 1]]}')).toEqual([
+        [200, 0.5, 1],
+      ]);
+    });
+
+    it('are none where there is no table of numbers, or a whole data set', async () => {
+      expect(await exampleRowsWith('input_example.json', '"cat.png"')).toEqual([]);
+      const dataSet = JSON.stringify(Array.from({ length: 100_000 }, () => [200, 0.5, 1]));
+      expect(await exampleRowsWith('input_example.json', dataSet)).toEqual([]);
+    });
   });
 
   it('finds an ONNX file in a directory below', async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { parseInputExample } from './input-example.js';
 import { parseMlmodel, type MlModel } from './mlmodel.js';
 import { ModelRejectedError } from './model-rejected.error.js';
 
@@ -8,6 +9,11 @@ export interface ModelFiles {
   mlmodel: MlModel;
   /** The ONNX file, in shared memory so that threads can create their own sessions from these very bytes. */
   onnx: Uint8Array<SharedArrayBuffer>;
+  /**
+   * Rows of the input example that MLflow saved with the model, in the model's order; null is a missing value. Empty where there
+   * is none, or none that can be read. Their width is not checked.
+   */
+  exampleRows: (number | null)[][];
   /** Names the bytes of the whole directory; see {@link manifestDigest}. */
   digest: string;
 }
@@ -22,6 +28,9 @@ const LASTING_FAULTS: ReadonlySet<string | undefined> = new Set([
   'ENAMETOOLONG',
   'ERR_FS_FILE_TOO_LARGE',
 ]);
+
+/** A whole data set is no example, and would take its time at every look at a local directory. */
+const MAX_EXAMPLE_BYTES = 1024 * 1024;
 
 interface ManifestEntry {
   /** Relative to the directory, with forward slashes. */
@@ -51,7 +60,25 @@ export async function readModelDirectory(directory: string): Promise<ModelFiles>
   }
   const onnx = new Uint8Array(new SharedArrayBuffer(onnxFile.byteLength));
   onnx.set(onnxFile);
-  return { mlmodel, onnx, digest: manifestDigest([...contents].map(([name, bytes]) => manifestEntry(name, bytes))) };
+  return {
+    mlmodel,
+    onnx,
+    exampleRows: readExample(contents, mlmodel),
+    digest: manifestDigest([...contents].map(([name, bytes]) => manifestEntry(name, bytes))),
+  };
+}
+
+function readExample(
+  contents: ReadonlyMap<string, Buffer>,
+  { examplePath, metadata }: MlModel,
+): ModelFiles['exampleRows'] {
+  for (const name of [examplePath ?? 'input_example.json', 'serving_input_example.json']) {
+    const file = contents.get(name);
+    const fits = file && file.byteLength <= MAX_EXAMPLE_BYTES;
+    const rows = fits && parseInputExample(file.toString('utf8'), metadata.feature_names);
+    if (rows) return rows;
+  }
+  return [];
 }
 
 /**

@@ -4,6 +4,7 @@ import type { ModelFiles } from './model-directory.js';
 import { declaredWidth, describeInputs } from './model-inputs.js';
 import { ModelRunnerFactory } from './runner/model-runner.js';
 import type { ModelRef, ServedModel } from './served-model.js';
+import type { ModelTags } from './source/model-source.js';
 
 /** What the files do not say: which version they are, and where they came from. */
 export interface ModelProvenance {
@@ -12,6 +13,7 @@ export interface ModelProvenance {
   runId: string | undefined;
   /** Whether the registry vouched for the digest. */
   digestVouched: boolean;
+  tags: ModelTags;
   sourceUri: string;
 }
 

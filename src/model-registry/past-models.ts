@@ -79,6 +79,7 @@ export class PastModels implements OnApplicationShutdown {
         identity: digest,
         runId: undefined,
         digestVouched: true,
+        tags: {},
         sourceUri: this.source.uri,
       });
     } catch (error) {

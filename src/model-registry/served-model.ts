@@ -1,5 +1,6 @@
 import type { ModelInput } from './model-inputs.js';
 import type { ModelRunner } from './runner/model-runner.js';
+import type { ModelTags } from './source/model-source.js';
 
 /** Names a model version in answers, metrics and logs. */
 export interface ModelRef {
@@ -25,6 +26,8 @@ export interface ServedModel extends ScoringSpec {
   identity: string;
   /** Whether the registry carried a digest of the files and they matched it. */
   digestVouched: boolean;
+  /** Those that it was loaded with. */
+  tags: ModelTags;
   runId: string | undefined;
   sourceUri: string;
   loadedAt: Date;

@@ -24,6 +24,7 @@ export class FakeModelSource implements ModelSource {
       artifactUri: `file:${resolve(directory)}`,
       expectedDigest: undefined,
       allowSignatureChange: false,
+      tags: {},
       ...changes,
     });
   }

@@ -11,6 +11,7 @@ export const servedModel = (overrides: Partial<ServedModel> = {}): ServedModel =
   threshold: 0.5,
   identity: 'm-7',
   digestVouched: false,
+  tags: {},
   runId: undefined,
   sourceUri: 'file:test-model',
   loadedAt: new Date('2026-01-01T00:00:00Z'),

@@ -19,6 +19,7 @@ const cached = (version: number): CachedVersion => ({
   version: String(version),
   alias: 'production',
   digestVouched: true,
+  tags: {},
   inputNames: ['income'],
 });
 

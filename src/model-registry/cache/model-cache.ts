@@ -24,6 +24,7 @@ export const cachedVersionSchema = z.object({
   runId: z.string().optional(),
   digestVouched: z.boolean().describe('Whether the registry carried a digest and it matched.'),
   inputNames: z.array(z.string()),
+  tags: z.object({ defaultClass: z.string().optional(), nullableFeatures: z.string().optional() }).default({}),
 });
 export type CachedVersion = z.output<typeof cachedVersionSchema>;
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { ModelRejectedError } from '../model-rejected.error.js';
 import { RegistryError } from '../registry-error.js';
+import type { ModelTags } from '../source/model-source.js';
 import { FailureMemory } from './failure-memory.js';
 
 const rejection = new ModelRejectedError('Known row 31 of 32 is off.');
@@ -9,6 +10,7 @@ const version = (identity: string) => ({
   version: '2',
   expectedDigest: undefined as string | undefined,
   allowSignatureChange: false,
+  tags: {} as ModelTags,
 });
 const first = version('m-1');
 const second = version('m-2');
@@ -56,6 +58,8 @@ describe('FailureMemory', () => {
     ['registered anew as another version', { version: '3' }],
     ['given another sha256 tag', { expectedDigest: 'ab'.repeat(32) }],
     ['allowed to take other inputs', { allowSignatureChange: true }],
+    ['told which class is the default', { tags: { defaultClass: 'bad' } }],
+    ['told what may be missing', { tags: { nullableFeatures: 'income' } }],
   ])('does not block a rejected one that was %s', (_what, change) => {
     memory.remember(first, rejection, 0);
     expect(memory.blocking({ ...first, ...change }, 0)).toBeUndefined();

@@ -1,11 +1,11 @@
 import { ModelRejectedError } from '../model-rejected.error.js';
-import type { ResolvedVersion } from '../source/model-source.js';
+import { isSameTags, type ResolvedVersion } from '../source/model-source.js';
 
 const FIRST_BACKOFF_MS = 1000;
 const MAX_BACKOFF_MS = 5 * 60_000;
 
 /** What decides whether a version may serve; when any of it changes, it is worth another try. */
-type Candidate = Pick<ResolvedVersion, 'identity' | 'version' | 'expectedDigest' | 'allowSignatureChange'>;
+type Candidate = Pick<ResolvedVersion, 'identity' | 'version' | 'expectedDigest' | 'allowSignatureChange' | 'tags'>;
 
 export interface VersionFailure {
   candidate: Candidate;
@@ -57,4 +57,5 @@ const isSame = (a: Candidate, b: Candidate): boolean =>
   a.identity === b.identity &&
   a.version === b.version &&
   a.expectedDigest === b.expectedDigest &&
-  a.allowSignatureChange === b.allowSignatureChange;
+  a.allowSignatureChange === b.allowSignatureChange &&
+  isSameTags(a.tags, b.tags);

@@ -500,6 +500,41 @@ describe('ModelFollower', () => {
     });
   });
 
+  describe('Another tag on the live version', () => {
+    const tags = { nullableFeatures: 'credit_limit' };
+    beforeEach(async () => {
+      await serveFirst();
+      await register('1', { tags });
+    });
+
+    it('makes it another version to try, once', async () => {
+      expect(await look()).toEqual({ result: 'swapped' });
+      expect(process.activeModel.current().tags).toEqual(tags);
+      expect(await look()).toEqual({ result: 'unchanged' });
+    });
+
+    it('is kept for a start without the registry', async () => {
+      await look();
+      source.failWith(outage);
+      expect(await restart()).toEqual({ result: 'restored' });
+      expect(process.activeModel.current().tags).toEqual(tags);
+    });
+
+    it('can be taken back by a rollback', async () => {
+      await look();
+      expect(await process.follower.rollback()).toEqual({ result: 'rolled-back' });
+      expect(process.activeModel.current().tags).toEqual({});
+    });
+
+    it('leaves a pinned version as it is', async () => {
+      await register('1');
+      await process.follower.pin('1');
+      await register('1', { tags });
+      expect(await look()).toEqual({ result: 'held-by-pin' });
+      expect(process.activeModel.current().tags).toEqual({});
+    });
+  });
+
   describe('A registry that gives no answer', () => {
     beforeEach(serveFirst);
 
@@ -626,6 +661,12 @@ describe('ModelFollower', () => {
       await register('3', { identity: 'm-2' });
       source.moveAlias('3');
       expect(await look()).toEqual({ result: 'swapped' });
+    });
+
+    it('is tried again with another tag on itself', async () => {
+      expect(await look()).toEqual({ result: 'waiting-to-retry' });
+      await register('2', { identity: 'm-2', expectedDigest: 'ab'.repeat(32), tags: { defaultClass: 'bad' } });
+      expect(await look()).toMatchObject({ result: 'rejected' });
     });
 
     it('is told of again after a pin that hid it', async () => {

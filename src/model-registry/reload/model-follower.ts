@@ -4,7 +4,7 @@ import { type CachedVersion, ModelCache, type ServedState } from '../cache/model
 import { ModelMetrics } from '../model-metrics.js';
 import { ModelRejectedError } from '../model-rejected.error.js';
 import type { ServedModel } from '../served-model.js';
-import { ModelSource, type ResolvedVersion } from '../source/model-source.js';
+import { isSameTags, ModelSource, type ResolvedVersion } from '../source/model-source.js';
 import { FailureMemory } from './failure-memory.js';
 import { RegistryStatus } from './registry-status.js';
 import { RELOAD_RESULTS, ReloadHistory, type ReloadResult, type ReloadTrigger } from './reload-history.js';
@@ -173,7 +173,7 @@ export class ModelFollower {
 
   private isLive(version: ResolvedVersion): boolean {
     const live = this.activeModel.peek();
-    return live !== undefined && isSameVersion({ identity: live.identity, version: live.ref.version }, version);
+    return live !== undefined && isSameVersion({ ...live, version: live.ref.version }, version);
   }
 
   /** After a pin that version was live as itself; from now on its answers name the alias again. */
@@ -354,9 +354,13 @@ export class ModelFollower {
 
 const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
 
-/** Two registered versions can share one logged model, and so the identity; answers must name the right one. */
-const isSameVersion = (a: VersionKey, b: VersionKey): boolean => a.identity === b.identity && a.version === b.version;
-type VersionKey = Pick<ResolvedVersion, 'identity' | 'version'>;
+/**
+ * Two registered versions can share one logged model, and so the identity; answers must name the right one. With other
+ * tags the same files are another model.
+ */
+const isSameVersion = (a: VersionKey, b: VersionKey): boolean =>
+  a.identity === b.identity && a.version === b.version && isSameTags(a.tags, b.tags);
+type VersionKey = Pick<ResolvedVersion, 'identity' | 'version' | 'tags'>;
 
 const resultOf = (error: unknown): 'rejected' | 'unavailable' =>
   error instanceof ModelRejectedError ? 'rejected' : 'unavailable';
@@ -364,7 +368,7 @@ const resultOf = (error: unknown): 'rejected' | 'unavailable' =>
 const failed = (error: Error): ReloadOutcome =>
   error instanceof ModelRejectedError ? { result: 'rejected', error } : { result: 'unavailable', error };
 
-const cachedVersion = ({ ref, identity, runId, digestVouched, inputs }: ServedModel): CachedVersion => ({
+const cachedVersion = ({ ref, identity, runId, digestVouched, tags, inputs }: ServedModel): CachedVersion => ({
   identity,
   digest: ref.digest,
   name: ref.name,
@@ -372,5 +376,6 @@ const cachedVersion = ({ ref, identity, runId, digestVouched, inputs }: ServedMo
   alias: ref.alias,
   ...(runId !== undefined && { runId }),
   digestVouched,
+  tags,
   inputNames: inputs.map(({ name }) => name),
 });

@@ -17,6 +17,7 @@ const named = (version: string): ResolvedVersion => ({
   artifactUri: 's3://bucket/model',
   expectedDigest: undefined,
   allowSignatureChange: false,
+  tags: {},
 });
 
 const failure: VersionFailure = {

@@ -43,8 +43,8 @@ describe('VersionPreparer', () => {
     return model;
   }
 
-  const restore = async ({ ref, identity, digestVouched }: ServedModel) => {
-    const cached = { ...ref, identity, digestVouched, inputNames: [] };
+  const restore = async ({ ref, identity, digestVouched, tags }: ServedModel) => {
+    const cached = { ...ref, identity, digestVouched, tags, inputNames: [] };
     const model = await process.preparer.restore(cached, source.uri);
     await model.runner.dispose();
     return model;

@@ -13,7 +13,7 @@ import type { ResolvedVersion } from '../source/model-source.js';
 const MAX_ABANDONED_TRIALS = 2;
 
 /** What a version from the registry and one from the cache both say of where they came from. */
-type Provenance = Pick<CachedVersion, 'name' | 'version' | 'alias' | 'identity' | 'digestVouched'> & {
+type Provenance = Pick<CachedVersion, 'name' | 'version' | 'alias' | 'identity' | 'digestVouched' | 'tags'> & {
   runId?: string | undefined;
 };
 
@@ -66,10 +66,10 @@ export class VersionPreparer {
 
   private load(
     files: ModelFiles,
-    { name, version, alias, identity, runId, digestVouched }: Provenance,
+    { name, version, alias, identity, runId, digestVouched, tags }: Provenance,
     sourceUri: string,
   ): Promise<ServedModel> {
-    return this.loader.load(files, { ref: { name, version, alias }, identity, runId, digestVouched, sourceUri });
+    return this.loader.load(files, { ref: { name, version, alias }, identity, runId, digestVouched, tags, sourceUri });
   }
 
   /** A graph may hang this process for good, or end it. The next ones shall not follow it for ever. */

@@ -25,6 +25,7 @@ export class LocalModelSource implements ModelSource {
       // So that a file that changes while the directory is copied is noticed.
       expectedDigest: digest,
       allowSignatureChange: mlmodel.metadata.allow_signature_change,
+      tags: {},
     };
   }
 

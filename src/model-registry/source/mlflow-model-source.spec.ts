@@ -68,6 +68,7 @@ describe('MlflowModelSource', () => {
       artifactUri: 's3://mlflow/1/models/m-4c1cf4d8/artifacts',
       expectedDigest: undefined,
       allowSignatureChange: false,
+      tags: {},
     });
   });
 
@@ -85,9 +86,12 @@ describe('MlflowModelSource', () => {
     const tags = new Map([
       ['sha256', 'a1b2'],
       ['allow_signature_change', 'true'],
+      ['default_class', 'bad'],
+      ['nullable_features', 'income'],
     ]);
     expect(await sourceOf(byAlias, { registered: { ...VERSION, tags } }).resolve(signal)).toMatchObject({
       expectedDigest: 'a1b2',
+      tags: { defaultClass: 'bad', nullableFeatures: 'income' },
       allowSignatureChange: true,
     });
   });

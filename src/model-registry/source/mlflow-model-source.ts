@@ -96,6 +96,7 @@ const fromLoggedModel = ({ model_id, name, artifact_uri, source_run_id, tags }: 
 const fromTags = (tags: ReadonlyMap<string, string>) => ({
   expectedDigest: tags.get('sha256'),
   allowSignatureChange: tags.get('allow_signature_change') === 'true',
+  tags: { defaultClass: tags.get('default_class'), nullableFeatures: tags.get('nullable_features') },
 });
 
 /** A path on the registry's own disk must not be read from this machine's. */

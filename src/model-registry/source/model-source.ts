@@ -1,3 +1,17 @@
+/**
+ * What the tags of a registered version say of a model whose own metadata does not (docs/model-contract.md), as they were
+ * written. Other tags make it another version to try.
+ */
+export interface ModelTags {
+  /** `default_class` */
+  defaultClass?: string | undefined;
+  /** `nullable_features` */
+  nullableFeatures?: string | undefined;
+}
+
+export const isSameTags = (a: ModelTags, b: ModelTags): boolean =>
+  a.defaultClass === b.defaultClass && a.nullableFeatures === b.nullableFeatures;
+
 /** What MODEL_URI means at this moment: one version of a model, and where its files are. */
 export interface ResolvedVersion {
   /**
@@ -16,6 +30,7 @@ export interface ResolvedVersion {
   expectedDigest: string | undefined;
   /** The version's tag `allow_signature_change`: it may go live with other inputs than the live model's. */
   allowSignatureChange: boolean;
+  tags: ModelTags;
 }
 
 /** Where models come from. */

@@ -34,6 +34,7 @@ export class S3ModelSource implements ModelSource {
       artifactUri: this.artifactUri,
       expectedDigest: undefined,
       allowSignatureChange: false,
+      tags: {},
     };
   }
 
