@@ -19,6 +19,7 @@ const END_MS = 1000;
  */
 export class LogConnection {
   private client: Client | undefined;
+  private opening: Promise<Client> | undefined;
   private message = new BindMessage();
   private readonly contexts = new Set<string>();
   private readonly options: ClientConfig;
@@ -78,13 +79,21 @@ export class LogConnection {
   }
 
   private async use<T>(action: (client: Client) => Promise<T>): Promise<T> {
-    this.client ??= await this.open();
+    const client = this.client ?? (await this.opened());
     try {
-      return await action(this.client);
+      return await action(client);
     } catch (error) {
       if (!(error instanceof DatabaseError) || endsConnection(error)) await this.close();
       throw error;
     }
+  }
+
+  /** Who asks while it is being opened gets the same one. */
+  private opened(): Promise<Client> {
+    this.opening ??= this.open().finally(() => {
+      this.opening = undefined;
+    });
+    return this.opening;
   }
 
   private async open(): Promise<Client> {
@@ -98,6 +107,7 @@ export class LogConnection {
     try {
       await client.connect();
       await assertSchemaIsCurrent(queryOn(client));
+      this.client = client;
       return client;
     } catch (error) {
       await end(client);
