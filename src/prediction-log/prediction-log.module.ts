@@ -30,6 +30,6 @@ import { PredictionLogMetrics, predictionLogMetricProviders } from './writer/pre
       useFactory: createLog,
     },
   ],
-  exports: [PredictionLog, RequestOrigin, Idempotency],
+  exports: [PredictionLog, PredictionLogMetrics, RequestOrigin, Idempotency],
 })
 export class PredictionLogModule {}

@@ -141,6 +141,7 @@ describe('GET /metrics', () => {
   it.each([
     ['model_reloads_total', ['rejected', 'unavailable']],
     ['predictions_total', ['0', '1']],
+    ['prediction_log_database_problem', ['disk_full', 'login', 'not_granted', 'read_only', 'unreachable']],
     ['prediction_log_failures_total', ['connection', 'full', 'refused', 'spool', 'timeout']],
     ['prediction_log_maintenance_failures_total', ['partitions', 'retention']],
     ['requests_shed_total', ['large_batches']],

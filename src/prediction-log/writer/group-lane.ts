@@ -129,7 +129,7 @@ export class GroupLane {
       } catch (error) {
         if (isRefusal(error)) this.failing = false;
         if (isRefusal(error) || this.closing.signal.aborted) throw error;
-        this.metrics.failed('connection');
+        this.metrics.failed('connection', error);
         if (!this.failing) this.logger.error('The prediction log cannot be written to; trying again', reasonOf(error));
         this.failing = true;
         await delay(retryMs, undefined, { signal: this.closing.signal });

@@ -48,6 +48,8 @@ export type LogFailure = (typeof LOG_FAILURES)[number];
 
 @Injectable()
 export class PredictionLogMetrics {
+  private failure: { error: unknown; at: number } | undefined;
+
   constructor(
     @InjectMetric('prediction_log_rows_written_total') private readonly rows: Counter,
     @InjectMetric('prediction_log_failures_total') private readonly failures: Counter,
@@ -60,6 +62,11 @@ export class PredictionLogMetrics {
   ) {
     startAtZero(failures, 'kind', LOG_FAILURES);
     up.set(1);
+  }
+
+  /** What the last write failed with, and when by `performance.now()`; undefined once one has succeeded. */
+  get lastFailure(): { error: unknown; at: number } | undefined {
+    return this.failure;
   }
 
   /** @param read rows that wait or are being written, read when they are scraped */
@@ -84,10 +91,13 @@ export class PredictionLogMetrics {
     this.groupRows.observe(rows);
     this.writeDuration.observe(durationMs / 1000);
     this.up.set(1);
+    this.failure = undefined;
   }
 
-  failed(kind: LogFailure): void {
+  /** @param error what a write failed with, where it was not its rows that PostgreSQL refused */
+  failed(kind: LogFailure, error?: unknown): void {
     this.failures.inc({ kind });
+    if (error !== undefined) this.failure = { error, at: performance.now() };
     if (kind === 'connection') this.up.set(0);
     if (kind === 'refused') this.up.set(1);
   }

@@ -164,7 +164,7 @@ export class TransactionWriter {
         await this.query('BEGIN');
         return;
       } catch (error) {
-        this.metrics.failed('connection');
+        this.metrics.failed('connection', error);
         this.logger.warn('No transaction can be begun in the prediction log; trying again', { reason: String(error) });
         await delay(RETRY_MS, undefined, { signal: stalled }).catch(() => undefined);
       }
@@ -191,7 +191,7 @@ export class TransactionWriter {
       this.logger.error('PostgreSQL refuses what was to be recorded', { sqlState, constraint: error.constraint });
       return notRecorded();
     }
-    this.metrics.failed('connection');
+    this.metrics.failed('connection', error);
     this.logger.error('A transaction of the prediction log failed', { sqlState, reason: String(error), committing });
     return logUnavailable(error);
   }
