@@ -2,12 +2,17 @@
 import './common/fast-ticks.js';
 import { Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
+import { endsWithin } from './common/ends-within.js';
+import { output, outputTaken } from './common/output.js';
 import { createLogger } from './config/create-logger.js';
 import type { Env } from './config/env.schema.js';
 import { Listeners } from './common/http/listeners.js';
 import { Shutdown } from './common/shutdown/shutdown.js';
 import { createApp } from './create-app.js';
 import { runtimeFacts } from './runtime-facts.js';
+
+/** For a reader that is slow to take the last lines. */
+const OUTPUT_MS = 2000;
 
 async function main(): Promise<void> {
   const app = await createApp(runtimeFacts());
@@ -16,7 +21,7 @@ async function main(): Promise<void> {
     process.on(signal, () => {
       const shutdown = app.get(Shutdown);
       if (shutdown.isBegun) new Logger('Service').warn('Already shutting down', { signal });
-      else void shutdown.run(app).then((inTime) => process.exit(inTime ? 0 : 1));
+      else void shutdown.run(app).then((inTime) => exit(inTime ? 0 : 1));
     });
   }
   const [port, host] = [config.get('PORT', { infer: true }), config.get('HOST', { infer: true })];
@@ -25,10 +30,17 @@ async function main(): Promise<void> {
   new Logger('Service').log('Ready', { url, docs: `${url}/docs`, metrics: `${url}/metrics` });
 }
 
+/** With what was written, as far as it is taken. */
+async function exit(code: number): Promise<never> {
+  await endsWithin(OUTPUT_MS, outputTaken());
+  process.exit(code);
+}
+
+output.guard(process.stdout, process.stderr);
 try {
   await main();
 } catch (error) {
   const logger = createLogger({ LOG_FORMAT: 'auto', LOG_LEVEL: 'error' });
   logger.error(`The service did not start: ${error instanceof Error ? error.message : String(error)}`);
-  process.exit(1);
+  await exit(1);
 }

@@ -1,3 +1,4 @@
+import { output } from '../common/output.js';
 import { commandConfig } from '../config/command-config.js';
 import { DATABASE_VARIABLES } from './client-options.js';
 import { migrate } from './migrate.js';
@@ -5,6 +6,7 @@ import { migrate } from './migrate.js';
 /** `npm run migration:run`: exit status 0 once the schema is that of this build, 1 where it could not be brought there. */
 const WAIT_MS = 60_000;
 
+output.guard(process.stdout, process.stderr);
 try {
   const { migrations, partitions } = await migrate(commandConfig(DATABASE_VARIABLES), WAIT_MS, () => {
     process.stdout.write('waiting for log:verify, log:export, maintenance or another migration to end\n');

@@ -22,7 +22,7 @@ describe('Shutdown', () => {
   afterEach(() => fastify.close());
 
   const appThatCloses = (close: () => void) =>
-    ({ getHttpServer: () => fastify.server, close: () => Promise.resolve(close()) }) as INestApplication;
+    ({ getHttpServer: () => fastify.server, close: async () => close() }) as INestApplication;
 
   it('asks clients for a new connection once it has begun, and not before', async () => {
     expect((await fastify.inject('/')).headers.connection).toBe('keep-alive');
@@ -37,5 +37,12 @@ describe('Shutdown', () => {
     const inTime = await shutdown.run(appThatCloses(() => (wasListening = fastify.server.listening)));
     expect(wasListening).toBe(false);
     expect(inTime).toBe(true);
+  });
+
+  it('ends all the same, and says so, when something fails to close', async () => {
+    const failing = appThatCloses(() => {
+      throw new Error('the pool is closed already');
+    });
+    expect(await shutdown.run(failing)).toBe(false);
   });
 });

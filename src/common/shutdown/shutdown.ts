@@ -60,12 +60,19 @@ export class Shutdown {
     await delay(delayMs);
     await this.drain(server);
     clearTimeout(cut);
-    if (!(await endsWithin(CLOSE_MS, app.close()))) {
-      inTime = false;
-      this.logger.error('Something does not close; ending without it', { waitedMs: CLOSE_MS });
-    }
+    if (!(await this.close(app))) inTime = false;
     this.logger.log('Shut down');
     return inTime;
+  }
+
+  private async close(app: INestApplication): Promise<boolean> {
+    try {
+      if (await endsWithin(CLOSE_MS, app.close())) return true;
+      this.logger.error('Something does not close; ending without it', { waitedMs: CLOSE_MS });
+    } catch (error) {
+      this.logger.error('Something failed to close; ending without it', { reason: (error as Error).message });
+    }
+    return false;
   }
 
   /**

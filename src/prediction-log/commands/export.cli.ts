@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { output } from '../../common/output.js';
 import { commandConfig } from '../../config/command-config.js';
 import { clientOptions, DATABASE_VARIABLES } from '../../database/client-options.js';
 import { exportPredictions } from '../export/export-predictions.js';
@@ -7,6 +8,7 @@ import { onSnapshot } from '../scan/snapshot.js';
 import { timeArgument } from './time-argument.js';
 
 /** `npm run log:export -- [--from TIME] [--to TIME] --out FILE`: exit status 0 once the file is written, else 1. */
+output.guard(process.stdout, process.stderr);
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => {
     process.stderr.write('Nothing was exported: it was stopped.\n');

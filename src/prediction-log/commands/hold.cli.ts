@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { DataSource } from 'typeorm';
+import { output } from '../../common/output.js';
 import { commandConfig } from '../../config/command-config.js';
 import { DATABASE_VARIABLES } from '../../database/client-options.js';
 import { createDataSource } from '../../database/data-source.js';
@@ -10,6 +11,7 @@ import { placeHold, releaseHold } from '../audit/legal-holds.js';
  * `npm run log:hold -- --reference REFERENCE --reason TEXT`, or `--release` in place of the reason: exit status 0 once the
  * hold is as it was asked for, else 1. What it says leaves the reference out, so that it can be kept.
  */
+output.guard(process.stdout, process.stderr);
 try {
   const { values } = parseArgs({
     options: { reference: { type: 'string' }, reason: { type: 'string' }, release: { type: 'boolean' } },

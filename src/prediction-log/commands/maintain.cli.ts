@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { output } from '../../common/output.js';
 import { commandConfig } from '../../config/command-config.js';
 import { createLogger } from '../../config/create-logger.js';
 import { Maintenance, MAINTENANCE_VARIABLES } from '../maintenance/maintenance.js';
@@ -17,6 +18,7 @@ const unmeasured: MaintenanceEvents = {
   succeeded: () => undefined,
 };
 
+output.guard(process.stdout, process.stderr);
 try {
   const config = commandConfig([...MAINTENANCE_VARIABLES, 'LOG_FORMAT', 'LOG_LEVEL']);
   Logger.overrideLogger(

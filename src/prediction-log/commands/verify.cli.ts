@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { output } from '../../common/output.js';
 import { commandConfig } from '../../config/command-config.js';
 import { clientOptions, DATABASE_VARIABLES } from '../../database/client-options.js';
 import { idRange } from '../scan/id-range.js';
@@ -12,6 +13,7 @@ import { timeArgument } from './time-argument.js';
  * `npm run log:verify -- [--from TIME] [--to TIME] [--heads FILE]`: exit status 0 if all of the range fits, 1 if something
  * does not, 2 if it could not be checked.
  */
+output.guard(process.stdout, process.stderr);
 try {
   const { values } = parseArgs({
     options: { from: { type: 'string' }, to: { type: 'string' }, heads: { type: 'string' } },
