@@ -10,6 +10,16 @@ const CONNECT_TIMEOUT_MS = 2000;
 const START_ATTEMPTS = 3;
 const RETRY_MS = 1000;
 
+/** Of a server that a launcher left behind and that must not be stopped. */
+export class DatabaseInUseError extends Error {}
+
+export interface DatabaseEvents {
+  /** The server goes away by itself. */
+  lost: (reason: string) => void;
+  /** A server that nobody owned was running on the data and is taken over. */
+  tookOver: () => void;
+}
+
 /** A database on a server of its own, which one launcher owns: the connection that holds the lock proves it. */
 export class LocalDatabase {
   private readonly server: PostgresServer;
@@ -27,16 +37,16 @@ export class LocalDatabase {
   }
 
   /**
-   * Starts the server on these data, which are made unless they exist; takes over one that was left running there.
+   * Starts the server on these data, which are made unless they exist; takes over one that was left running there and that
+   * nobody uses.
    *
-   * @param onLost told why, when the server goes away by itself
-   * @throws Error when another launcher owns it, or it does not start; the signal's reason
+   * @throws Error when another launcher owns it, somebody uses it (DatabaseInUseError), or it does not start; the signal's reason
    */
-  static async open(data: string, onLost: (reason: string) => void, signal: AbortSignal): Promise<LocalDatabase> {
+  static async open(data: string, events: DatabaseEvents, signal: AbortSignal): Promise<LocalDatabase> {
     const server = new PostgresServer(data);
     await server.initialise(signal);
-    const owner = await own(server, signal);
-    const database = new LocalDatabase(server, owner, onLost);
+    const owner = await own(server, events, signal);
+    const database = new LocalDatabase(server, owner, events.lost);
     try {
       await createDatabase(owner);
     } catch (error) {
@@ -44,6 +54,15 @@ export class LocalDatabase {
       throw error;
     }
     return database;
+  }
+
+  /** Stops the server that a launcher left running on these data, unless another one has taken it over. */
+  static async closeLeftOver(data: string): Promise<void> {
+    const server = new PostgresServer(data);
+    const owner = await ownAgain(server);
+    if (!owner) return;
+    await server.stop();
+    await owner.end();
   }
 
   get url(): string {
@@ -66,11 +85,15 @@ async function createDatabase(client: Client): Promise<void> {
   if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
 }
 
-async function own(server: PostgresServer, signal: AbortSignal): Promise<Client> {
+async function own(server: PostgresServer, events: DatabaseEvents, signal: AbortSignal): Promise<Client> {
+  let started = false;
   for (let attempt = 1; ; attempt++) {
     const client = await connect(server);
     if (client) {
-      if (await lock(client)) return client;
+      if (await lock(client)) {
+        if (!started) await takeOver(client, server, events);
+        return client;
+      }
       throw new Error(
         `Another "make start" is running on ${server.data}. Stop it first, or set DATABASE_URL to a PostgreSQL of yours.`,
       );
@@ -78,11 +101,27 @@ async function own(server: PostgresServer, signal: AbortSignal): Promise<Client>
     signal.throwIfAborted();
     try {
       await server.start();
+      started = true;
     } catch (error) {
       if (attempt === START_ATTEMPTS) throw error;
       await delay(RETRY_MS);
     }
   }
+}
+
+/** @throws DatabaseInUseError */
+async function takeOver(client: Client, server: PostgresServer, events: DatabaseEvents): Promise<void> {
+  const { rows } = await client.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM pg_stat_activity
+     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+  );
+  const { count } = rows[0]!;
+  if (count === 0) return events.tookOver();
+  await client.end();
+  throw new DatabaseInUseError(
+    `An earlier "make start" was killed and left a PostgreSQL running on ${server.data}, and ${count} connection(s) use it. ` +
+      'Nothing was stopped.',
+  );
 }
 
 /** @returns undefined when no server answers for these data, or another launcher owns it */

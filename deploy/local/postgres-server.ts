@@ -3,6 +3,7 @@ import { chownSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, s
 import net from 'node:net';
 import path from 'node:path';
 import { postgresBinaries } from './binaries.ts';
+import { isDead } from './process-group.ts';
 import { run } from './run.ts';
 import { serverUser } from './server-user.ts';
 
@@ -125,7 +126,7 @@ export class PostgresServer {
    */
   private async removeStrangersLock(): Promise<void> {
     const pid = this.lock()?.[0];
-    if (pid !== undefined && (isDead(pid) || (await this.isStranger(pid)))) rmSync(this.lockFile);
+    if (pid !== undefined && (isDead(Number(pid)) || (await this.isStranger(pid)))) rmSync(this.lockFile);
   }
 
   /**
@@ -152,16 +153,6 @@ export class PostgresServer {
 
   private run(program: string, args: readonly string[], signal?: AbortSignal): Promise<string> {
     return run(path.join(this.binaries, program), args, { ...this.user, ...(signal && { signal }) });
-  }
-}
-
-/** What is left of a process until its parent takes note of the end has no command line. */
-function isDead(pid: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === '';
-  } catch {
-    // It is gone altogether, which PostgreSQL sees by itself.
-    return false;
   }
 }
 

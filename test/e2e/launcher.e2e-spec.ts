@@ -16,6 +16,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
+import { isDead } from '../../deploy/local/process-group.ts';
 import { PostgresServer } from '../../deploy/local/postgres-server.ts';
 import { canEnter, serverUser } from '../../deploy/local/server-user.ts';
 import { eventually } from '../support/eventually.js';
@@ -37,6 +38,15 @@ const users = nobody.uid !== undefined && canEnter(nobody, '.') ? [{}, nobody] :
 
 /** Takes from root what it has not in a container: the right to look at the processes of others. */
 const withoutPtrace = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-sys_ptrace'] : [];
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !isDead(pid);
+  } catch {
+    return false;
+  }
+}
 
 describe('make start', () => {
   const newCheckout = checkouts();
@@ -190,16 +200,51 @@ describe('make start after a SIGKILL', () => {
     expect(await query(restarted.DATABASE_URL, 'SELECT FROM recorded')).toEqual([]);
   });
 
-  it('of the launcher alone, takes over the PostgreSQL that was left running', async () => {
+  it('of the launcher alone, has ended the service and PostgreSQL in order', async () => {
+    const checkout = newCheckout();
+    const launcher = checkout.start();
+    const { pid } = await launcher.service();
+    await launcher.interrupt('SIGKILL');
+    await eventually(() => {
+      expect(isRunning(pid)).toBe(false);
+      expect(existsSync(path.join(checkout.data, 'postmaster.pid'))).toBe(false);
+    }, 20_000);
+    expect(launcher.output).toContain(`ending the service (process ${pid}).`);
+    const restarted = await checkout.start().service();
+    expect(await query(restarted.DATABASE_URL, 'SELECT FROM recorded_at_the_end')).toEqual([]);
+  });
+
+  it('of the launcher and its guard, takes over the PostgreSQL that was left running, and says so', async () => {
     const checkout = newCheckout();
     const launcher = checkout.start();
     const { DATABASE_URL, pid } = await launcher.service();
-    await launcher.interrupt('SIGKILL');
+    await launcher.killWithGuard();
     process.kill(pid, 'SIGKILL');
     const second = checkout.start();
     expect((await second.service()).DATABASE_URL).toBe(DATABASE_URL);
+    expect(second.output).toContain('left its PostgreSQL running. Nobody uses it: taking it over.');
     expect(await second.interrupt()).toBe(0);
     await expect(query(DATABASE_URL, 'SELECT')).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('of the launcher and its guard, names the service that still uses PostgreSQL, and stops nothing', async () => {
+    const checkout = newCheckout();
+    const launcher = checkout.start();
+    const { DATABASE_URL, pid } = await launcher.service();
+    const used = new Client({ connectionString: DATABASE_URL });
+    await used.connect();
+    await launcher.killWithGuard();
+    const second = checkout.start();
+    expect(await second.exitStatus).toBe(1);
+    expect(second.output).toContain(
+      `1 connection(s) use it. Nothing was stopped. The service was left as well, as process ${pid}`,
+    );
+    expect((await used.query('SELECT FROM predictions')).rows).toEqual([]);
+    await used.end();
+    process.kill(pid, 'SIGKILL');
+    const third = checkout.start();
+    expect((await third.service()).DATABASE_URL).toBe(DATABASE_URL);
+    expect(await third.interrupt()).toBe(0);
   });
 
   /** A checkout whose PostgreSQL has ended. @returns it, and the lock file that was there before */

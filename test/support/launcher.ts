@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -133,6 +133,14 @@ export class Launcher {
   interrupt(signal: NodeJS.Signals = 'SIGINT'): Promise<number> {
     process.kill(-this.process.pid!, signal);
     return this.exitStatus;
+  }
+
+  /** Kills it and what would end what it leaves behind: the one other child that it has. */
+  async killWithGuard(): Promise<void> {
+    const pid = this.process.pid!;
+    const children = execFileSync('pgrep', ['-P', String(pid), '-f', 'guard.ts'], { encoding: 'utf8' });
+    process.kill(Number(children), 'SIGKILL');
+    await this.interrupt('SIGKILL');
   }
 
   /** Ends it unless it has ended. */
