@@ -16,7 +16,7 @@ from credit_default.registry.comparison import compare
 from credit_default.registry.contender import Contender, PromotionRefusedError
 from credit_default.registry.errors import RegistryError, check_configured
 from credit_default.registry.versions import PRODUCTION, Versions
-from credit_default.uci_table import DataError
+from credit_default.table import DataError
 
 HERE = Path(__file__).resolve().parent
 _log = logging.getLogger("evaluate")

@@ -9,7 +9,7 @@ from pathlib import Path
 from credit_default import applications, model_directory, predictions, service_client
 from credit_default.model_directory import UnusableModelError
 from credit_default.service_client import ServiceError
-from credit_default.uci_table import DataError
+from credit_default.table import DataError
 
 HERE = Path(__file__).resolve().parent
 _log = logging.getLogger("predict")
@@ -21,12 +21,13 @@ def main(arguments: list[str] | None = None) -> int:
     # The answers may go to standard output, so everything else goes to standard error.
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        clients = applications.read(options.input)
-        _log.info("%s: %d rows of %s", options.input.name, len(clients), clients.form)
         if options.url:
+            clients = applications.read(options.input, service_client.inputs(options.url), notice=_log.info)
             answers = service_client.predict(options.url, clients, progress=_log.info)
         else:
-            answers = predictions.predict(model_directory.load(options.model), clients)
+            model = model_directory.load(options.model)
+            clients = applications.read(options.input, notice=_log.info)
+            answers = predictions.predict(model, clients)
         with options.out.open("w", newline="") if options.out else nullcontext(sys.stdout) as file:
             predictions.write(answers, clients.ids, file)
     except (DataError, UnusableModelError, ServiceError, OSError) as error:
@@ -41,8 +42,8 @@ def _parser() -> argparse.ArgumentParser:
         "input",
         type=Path,
         metavar="INPUT",
-        help="a CSV file with UCI's columns (LIMIT_BAL, PAY_0, ... or X1, X6, ...) or the model's ten inputs by name, "
-        "in any order, and ID or id if there is one; other columns are ignored",
+        help="a CSV file with the model's inputs by name, in any order, or for the inputs of ml/train.py UCI's columns "
+        "(LIMIT_BAL, PAY_0, ... or X1, X6, ...), and a column id if there is one; other columns are ignored",
     )
     parser.add_argument(
         "--out",

@@ -14,8 +14,8 @@ from credit_default.model_directory import OutputDirectoryError
 from credit_default.registry import runs
 from credit_default.registry.errors import RegistryError, is_configured
 from credit_default.registry.versions import Versions, promotion_command
+from credit_default.table import DataError
 from credit_default.training import BarMissedError
-from credit_default.uci_table import DataError
 
 HERE = Path(__file__).resolve().parent
 _log = logging.getLogger("train")

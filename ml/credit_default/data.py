@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from credit_default.arrays import BoolArray, IntArray
-from credit_default.uci_table import COLUMNS, TARGET, DataError, parse_table, read_table, whole_numbers
+from credit_default.table import DataError, parse_table, read_table
+from credit_default.uci_table import COLUMNS, TARGET, whole_numbers
 
 ARCHIVE_URL: Final = "https://archive.ics.uci.edu/static/public/350/default+of+credit+card+clients.zip"
 # Of the canonical form that `Dataset.sha256` describes, since copies differ in format and in how they write 100000.

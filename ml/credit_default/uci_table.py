@@ -1,15 +1,13 @@
-"""Reads tables that have the columns of the UCI data set, under either set of names that UCI gives them."""
+"""The columns of the UCI data set, under either set of names that UCI gives them, and what their cells must be."""
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
-import xlrd
-from xlrd.compdoc import CompDocError
+
+from credit_default.table import DataError, places, select
 
 # Newest month first: September back to April 2005.
 STATUS_COLUMNS: Final = ["PAY_0", "PAY_2", "PAY_3", "PAY_4", "PAY_5", "PAY_6"]
@@ -23,12 +21,7 @@ TARGET: Final = "default payment next month"
 COLUMNS: Final = ["ID", "LIMIT_BAL", *PERSONAL_COLUMNS, *STATUS_COLUMNS, *BILL_COLUMNS, *PAYMENT_COLUMNS, TARGET]
 # UCI publishes the same columns under a second set of names: X1 to X23 and Y.
 SHORT_NAMES: Final = dict(zip(["ID", *(f"X{i}" for i in range(1, 24)), "Y"], COLUMNS, strict=True))
-
-_XLS_MAGIC = b"\xd0\xcf\x11\xe0"
-
-
-class DataError(Exception):
-    """A file is not what it should be; the message says what is wrong and what to do."""
+_SHORT_OF: Final = {long: short for short, long in SHORT_NAMES.items() if short != long}
 
 
 @dataclass(frozen=True)
@@ -49,75 +42,31 @@ _RULES: Final = (
 )
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Reads any CSV or .xls file with one line of names; UCI's columns get their long names, cells stay text.
-
-    Raises:
-        DataError: the file cannot be read or is no table.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"Cannot read {path}: {error.strerror}. Pass a CSV or .xls file.") from error
-    return parse_table(content, path.name)
-
-
-def parse_table(content: bytes, name: str) -> pd.DataFrame:
-    """The same for the content of a file, `name` being what to call it in messages."""
-    cells = _read_cells(content, name)
-    # UCI's .xls has the short names in its first line and the long ones in its second.
-    header = 1 if len(cells) > 1 and "ID" in set(cells.iloc[1]) else 0
-    table = cells.iloc[header + 1 :].set_axis([str(cell).strip() for cell in cells.iloc[header]], axis="columns")
-    return table.rename(columns=SHORT_NAMES).reset_index(drop=True)
-
-
-def select(table: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
-    """Those columns of the table that was read from the file `name`.
-
-    Raises:
-        DataError: the table lacks columns or has them twice.
-    """
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise DataError(f"{name} lacks the columns {_both_names(missing)}. Pass a CSV or .xls file that has them.")
-    twice = [column for column in columns if list(table.columns).count(column) > 1]
-    if twice:
-        raise DataError(f"{name} has more than one column {_both_names(twice)}. Remove all but one.")
-    return table[list(columns)]
+def with_long_names(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with UCI's columns under their long names, whichever they have."""
+    return table.rename(columns=SHORT_NAMES)
 
 
 def whole_numbers(table: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
-    """Those of UCI's columns as int64.
+    """Those of UCI's columns, under their long names, as int64; the table was read from the file `name`.
 
     Raises:
         DataError: the table lacks columns, has no rows or has values that the columns cannot have.
     """
-    numbers = select(table, columns, name).apply(pd.to_numeric, errors="coerce")
-    if numbers.empty:
-        raise DataError(f"{name} has no rows below its names.")
+    renamed = with_long_names(table)
+    numbers = select(renamed, columns, name, other_names=_SHORT_OF).apply(pd.to_numeric, errors="coerce")
     # NaN is not equal to itself, so this finds missing cells, text and fractions alike.
-    broken = [column for column in columns if not (numbers[column] % 1 == 0).all()]
-    if broken:
-        raise DataError(f"{name} has cells that are empty or not whole numbers in {', '.join(broken)}.")
+    wrong = ~(numbers % 1 == 0)
+    if wrong.any(axis=None):
+        raise DataError(
+            f"{name} has cells that are empty or not whole numbers in {', '.join(numbers.columns[wrong.any()])}: "
+            f"{places(renamed, wrong.any(axis=1).to_numpy())}."
+        )
     clients: pd.DataFrame = numbers.astype(np.int64)
 
     rules = [rule for rule in _RULES if set(rule.columns) <= set(columns)]
-    broken = [rule.text for rule in rules if not rule.holds(clients[rule.columns]).all(axis=None)]
+    held = [(rule.text, rule.holds(clients[rule.columns]).all(axis=1).to_numpy()) for rule in rules]
+    broken = [f"{text} (not so: {places(renamed, ~holds)})" for text, holds in held if not holds.all()]
     if broken:
         raise DataError(f"{name} is not the expected data: it should have {'; '.join(broken)}.")
-    return clients
-
-
-def _both_names(columns: list[str]) -> str:
-    short = {long: short for short, long in SHORT_NAMES.items()}
-    return ", ".join(f"{name} (or {short[name]})" if short.get(name, name) != name else name for name in columns)
-
-
-def _read_cells(content: bytes, name: str) -> pd.DataFrame:
-    try:
-        if content.startswith(_XLS_MAGIC):
-            sheet = xlrd.open_workbook(file_contents=content).sheet_by_index(0)
-            return pd.DataFrame(sheet.row_values(row) for row in range(sheet.nrows)).replace("", np.nan)
-        return pd.read_csv(io.BytesIO(content), header=None, dtype=str)
-    except (ValueError, xlrd.XLRDError, CompDocError) as error:  # pandas' own errors are ValueErrors
-        raise DataError(f"{name} is neither CSV nor .xls: {error}.") from error
+    return clients.reset_index(drop=True)

@@ -10,7 +10,8 @@ import pytest
 import xlwt
 
 from credit_default import data
-from credit_default.uci_table import COLUMNS, PERSONAL_COLUMNS, SHORT_NAMES, TARGET, DataError
+from credit_default.table import DataError
+from credit_default.uci_table import COLUMNS, PERSONAL_COLUMNS, SHORT_NAMES, TARGET
 from tests.factories import make_clients, make_dataset, write_csv
 
 LONG_TO_SHORT = {long: short for short, long in SHORT_NAMES.items()}

@@ -7,8 +7,9 @@ import pytest
 import predict
 from credit_default import features, model_directory
 from credit_default.export import score
+from credit_default.features import NAMES
 from tests.factories import make_clients, make_dataset, write_csv
-from tests.fake_service import answers, problem, serve
+from tests.fake_service import answers, meta, problem, serve
 
 SHIPPED = Path(predict.__file__).parent / "model"
 
@@ -47,7 +48,7 @@ def test_writes_to_standard_output_without_ids_where_there_are_none(
 
 
 def test_scores_with_a_running_service(data_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with serve(lambda rows: (200, answers([0.125] * 49 + [0.5]))) as service:
+    with serve(lambda rows: (200, answers([0.125] * 49 + [0.5])), meta=meta(NAMES)) as service:
         status = predict.main([str(data_file), "--url", service.url])
 
     lines = capsys.readouterr().out.splitlines()
@@ -55,11 +56,28 @@ def test_scores_with_a_running_service(data_file: Path, capsys: pytest.CaptureFi
     assert (lines[0], lines[1], lines[-1]) == ("id,probability,prediction", "1,0.125,0", "50,0.5,1")
 
 
+def test_takes_the_inputs_of_the_model_that_is_live(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "loans.csv"
+    # Names that UCI has as well mean what this model means by them.
+    path.write_text("Id,X1,Y\nNA,1,\n007,2,0.5\n\n,,\n")
+    with serve(lambda rows: (200, answers([0.125, 0.5])), meta=meta(["Y", "X1"], nullable=["Y"])) as service:
+        status = predict.main([str(path), "--url", service.url])
+
+    assert status == 0
+    assert capsys.readouterr().out == "id,probability,prediction\nNA,0.125,0\n007,0.5,1\n"
+    assert service.requests == [
+        [
+            {"features": {"Y": None, "X1": 1.0}, "reference": "NA"},
+            {"features": {"Y": 0.5, "X1": 2.0}, "reference": "007"},
+        ]
+    ]
+
+
 def test_writes_nothing_when_the_service_refuses(
     data_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "scored.csv"
-    with serve(lambda rows: (503, problem("MODEL_NOT_READY", "No model is live yet."))) as service:
+    with serve(lambda rows: (503, problem("MODEL_NOT_READY", "No model is live yet.")), meta=meta(NAMES)) as service:
         status = predict.main([str(data_file), "--url", service.url, "--out", str(out)])
 
     assert status == 1

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from credit_default import service_client
-from credit_default.applications import Applications
+from credit_default.applications import Applications, Inputs
 from credit_default.features import NAMES
 from credit_default.service_client import ServiceError
 from tests.fake_service import Rows, answers, problem, serve
@@ -13,7 +13,7 @@ from tests.fake_service import Rows, answers, problem, serve
 
 def clients(rows: int, ids: list[str] | None = None) -> Applications:
     inputs = np.arange(rows * len(NAMES), dtype=np.float32).reshape(rows, len(NAMES)) / np.float32(7)
-    return Applications(inputs, ids, "the model's inputs")
+    return Applications(NAMES, inputs, list(range(2, rows + 2)), ids)
 
 
 def echo(rows: Rows) -> tuple[int, Any]:
@@ -65,15 +65,35 @@ def test_reports_the_row_from_which_another_model_answered(monkeypatch: pytest.M
 
 
 def test_shows_the_code_and_the_detail_of_a_refusal() -> None:
-    wrong = [{"path": f"data.{row}.features.utilisation", "message": "is missing"} for row in range(9)]
+    wrong = [{"path": f"data.{row}.features.utilisation", "message": "is missing"} for row in range(1, 9)]
     refusal = problem("FEATURES_MISMATCH", "The live model takes 12 features.", errors=wrong)
     with serve(lambda rows: (422, refusal)) as service, pytest.raises(ServiceError) as raised:
-        service_client.predict(service.url, clients(9))
+        service_client.predict(service.url, clients(9, ids=list("abcdefghi")))
 
     first, *errors = str(raised.value).splitlines()
     assert first.endswith("/predict/batch answered 422 FEATURES_MISMATCH: The live model takes 12 features.")
-    assert errors[0].strip() == "data.0.features.utilisation is missing"
+    assert errors[0].strip() == "line 3 (id b).features.utilisation is missing"
     assert len(errors) == 5
+
+
+def test_asks_the_service_what_its_model_takes() -> None:
+    inputs = [{"name": "income", "nullable": False}, {"name": "debt", "nullable": True}]
+    with serve(echo, meta={"model": {"inputs": inputs}}) as service:
+        assert service_client.inputs(service.url + "/") == Inputs(("income", "debt"), frozenset({"debt"}))
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        ({"model": None}, "has no live model"),
+        ({"model": {"inputs": [{"name": "income"}]}}, "not as a credit default service does"),
+        (["ok"], "not as a credit default service does"),
+        (None, "answered 404 ROUTE_NOT_FOUND"),
+    ],
+)
+def test_says_when_the_service_does_not_tell_what_its_model_takes(meta: object, message: str) -> None:
+    with serve(echo, meta=meta) as service, pytest.raises(ServiceError, match=message):
+        service_client.inputs(service.url)
 
 
 @pytest.mark.parametrize(
