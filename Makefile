@@ -61,10 +61,10 @@ check-node: .make/build
 	npm run --silent openapi:check
 
 check-python: ml/.venv/.stamp
-	$(python) -m ruff format --config ml/pyproject.toml --check ml deploy test/fixtures/models bench/peers
-	$(python) -m ruff check --config ml/pyproject.toml ml deploy test/fixtures/models bench/peers
+	$(python) -m ruff format --config ml/pyproject.toml --check ml deploy test/fixtures/models $(exporters) bench/peers
+	$(python) -m ruff check --config ml/pyproject.toml ml deploy test/fixtures/models $(exporters) bench/peers
 	$(python) -m mypy --config-file ml/pyproject.toml ml deploy
-	cd test/fixtures/models && ../../../$(python) -m mypy --config-file ../../../ml/pyproject.toml --cache-dir ../../../ml/.mypy_cache .
+	for folder in test/fixtures/models $(exporters); do (cd $$folder && ../../../$(python) -m mypy --config-file ../../../ml/pyproject.toml --cache-dir ../../../ml/.mypy_cache .) || exit; done
 
 check-docker: ml/.venv/.stamp
 	ml/.venv/bin/hadolint Dockerfile deploy/*/Dockerfile
@@ -172,13 +172,25 @@ bench-overload: .make/build $(VEGETA_BIN) ## Measure what becomes of requests at
 	@$(node) bench/overload.js
 
 .PHONY: register promote webhook
-register: ml/.venv/.stamp ## Register a model directory in MLflow (DIR=ml/model; ALIAS=production fills an alias without a version)
-	$(python) ml/register.py $(DIR) $(if $(ALIAS),--alias $(ALIAS))
+register: ml/.venv/.stamp ## Register a model directory in MLflow (DIR=ml/model, NAME, DEFAULT_CLASS; ALIAS=production fills an alias without a version)
+	$(python) ml/register.py $(DIR) $(if $(NAME),--name $(NAME)) $(if $(DEFAULT_CLASS),--default-class $(DEFAULT_CLASS)) $(if $(ALIAS),--alias $(ALIAS))
 
 promote: ml/.venv/.stamp ## Move the alias to the newest version, or VERSION, if it holds against the champion (DATA=FILE)
-	$(python) ml/evaluate.py --promote $(data_option) $(if $(VERSION),--version $(VERSION)) $(if $(HOLDOUT),--holdout $(HOLDOUT))
+	$(python) ml/evaluate.py --promote $(data_option) $(if $(NAME),--name $(NAME)) $(if $(VERSION),--version $(VERSION)) $(if $(HOLDOUT),--holdout $(HOLDOUT))
 
 webhook: ml/.venv/.stamp ## Have MLflow tell a service of moves (URL=http://host:8000/webhooks/mlflow, MLFLOW_WEBHOOK_SECRET)
 	$(python) ml/webhook.py --url $(URL) $(if $(TEST),--test)
+
+# The libraries that write models to serve, in an environment of their own.
+exporters := test/fixtures/exporters
+
+$(exporters)/.venv/.stamp: $(exporters)/requirements.lock
+	python3 -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: exporters
+exporters: $(exporters)/.venv/.stamp ## Make the models of docs/exporters.md, their libraries' answers, and that page anew
+	$(exporters)/.venv/bin/python $(exporters)/build.py
 
 include tools/tools.mk
