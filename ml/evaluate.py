@@ -11,6 +11,7 @@ from credit_default.evaluation import documents, measurement
 from credit_default.evaluation.measurement import HoldoutMismatchError
 from credit_default.metadata import MODEL_NAME
 from credit_default.model_directory import SavedModel, UnusableModelError
+from credit_default.refused import RefusedModelError
 from credit_default.registry import runs
 from credit_default.registry.comparison import compare
 from credit_default.registry.contender import Contender, PromotionRefusedError
@@ -47,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         HoldoutMismatchError,
         RegistryError,
         PromotionRefusedError,
+        RefusedModelError,
         OSError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -83,7 +85,7 @@ def promote(options: argparse.Namespace) -> None:
         return
 
     dataset = data_option.load(options.data, HERE / "data")
-    candidate = Contender(version, versions.fetch(version))
+    candidate = Contender(version, versions.fetch(version, to_serve=True))
     comparison = compare(
         candidate,
         Contender(live, versions.fetch(live)) if live else None,

@@ -1,4 +1,4 @@
-"""Registers a model directory in MLflow as a new version, and can make it the first one that is live."""
+"""Registers a model that the service can serve in MLflow, as a new version, and can make it the first live one."""
 
 import argparse
 import logging
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
 
-from credit_default import model_directory
-from credit_default.metadata import MODEL_NAME
+from credit_default import commands, contract, model_directory
 from credit_default.model_directory import SavedModel, UnusableModelError
+from credit_default.refused import RefusedModelError
 from credit_default.registry import manifest, runs
 from credit_default.registry.errors import RegistryError, check_configured
-from credit_default.registry.versions import PRODUCTION, Versions, promotion_command
+from credit_default.registry.versions import PRODUCTION, Versions
 
 HERE = Path(__file__).resolve().parent
 
@@ -24,31 +24,45 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         check_configured()
         model = model_directory.read(options.directory)
-        versions = Versions(options.name or model.metadata.get("name", MODEL_NAME))
+        versions = Versions(options.name or _own_name(options.directory, model))
         if options.if_none and versions.exist():
             print(f"{versions.name} has versions already: nothing is registered.")
             return 0
-        version = register(versions, options.directory, model)
+        tags = {contract.DEFAULT_CLASS_TAG: options.default_class} if options.default_class else {}
+        version = register(versions, options.directory, model, tags)
         if options.alias:
             point_if_unused(versions, options.alias, version)
         else:
-            print(f"Next: {promotion_command(version)}")
-    except (UnusableModelError, RegistryError) as error:
+            print(f"Next: {commands.promotion(version.name, version.version, None)}")
+    except (UnusableModelError, RegistryError, RefusedModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def register(versions: Versions, directory: Path, model: SavedModel) -> ModelVersion:
-    """The version that holds these files: the one there is, else a new one."""
+def register(versions: Versions, directory: Path, model: SavedModel, tags: dict[str, str]) -> ModelVersion:
+    """The version that holds these files: the one there is, else a new one; with the tags either way.
+
+    Raises:
+        RefusedModelError: the service must refuse it with its tags; nothing was registered, and no tag set.
+    """
     digest = manifest.digest(directory)
     present = versions.of_digest(digest)
+    accepted = contract.check(directory, {**(present.tags if present else {}), **tags})
+    for warning in accepted.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    default = accepted.default_class
+    if default.source == "assumed":
+        print("warning: the graph names no classes: its last column is taken for that of default.", file=sys.stderr)
+    else:
+        print(f"The default class is {default.label}, by its {default.source}.")
     if present:
+        versions.tag(present, tags)
         print(f"{directory} is already version {present.version} of {versions.name}.")
         return present
     with runs.start("register") as run_id:
         runs.log_training(run_id, {}, model.metadata)
-        version = versions.register(directory, run_id)
+        version = versions.register(directory, run_id, tags)
     print(f"Registered {directory} as version {version.version} of {versions.name}, SHA-256 {digest}.")
     return version
 
@@ -62,7 +76,18 @@ def point_if_unused(versions: Versions, alias: str, version: ModelVersion) -> No
     elif holder.version == version.version:
         print(f"{alias} is version {version.version} already.")
     else:
-        print(f"{alias} stays at version {holder.version}. To move it: {promotion_command(version)}")
+        command = commands.promotion(version.name, version.version, None)
+        print(f"{alias} stays at version {holder.version}. To move it: {command}")
+
+
+def _own_name(directory: Path, model: SavedModel) -> str:
+    name = model.metadata.get("name")
+    if name is None:
+        raise UnusableModelError(
+            f"{directory} does not say what it is called. Pass {commands.option('name', 'NAME')}, the registered model "
+            "to add the version to."
+        )
+    return str(name)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,11 +106,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--name",
-        help=f"the registered model to add the version to (default: what the model's metadata says, else {MODEL_NAME})",
+        help="the registered model to add the version to (default: what the model's metadata says)",
     )
     parser.add_argument(
         "--alias",
         help=f"point this alias, such as {PRODUCTION}, at the version if it points at none yet",
+    )
+    parser.add_argument(
+        "--default-class",
+        metavar="LABEL",
+        help="the label of the class that means default, where there are others than 0 and 1: the tag default_class",
     )
     parser.add_argument(
         "--if-none",

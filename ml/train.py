@@ -6,14 +6,14 @@ import sys
 import time
 from pathlib import Path
 
-from credit_default import data_option, export, features, metadata, metrics, model_directory, training, tuning
+from credit_default import commands, data_option, export, features, metadata, metrics, model_directory, training, tuning
 from credit_default.data import Dataset
 from credit_default.evaluation import measurement
 from credit_default.export import ParityError
 from credit_default.model_directory import OutputDirectoryError
 from credit_default.registry import runs
 from credit_default.registry.errors import RegistryError, is_configured
-from credit_default.registry.versions import Versions, promotion_command
+from credit_default.registry.versions import Versions
 from credit_default.table import DataError
 from credit_default.training import BarMissedError
 
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.tune:
             tune(dataset)
         elif is_configured():
-            train_and_register(dataset, options.out)
+            train_and_register(dataset, options.out, options.data)
         else:
             train(dataset, options.out)
     except (DataError, ParityError, BarMissedError, OutputDirectoryError, RegistryError) as error:
@@ -78,7 +78,7 @@ def train(dataset: Dataset, out: Path) -> None:
     print(f"Wrote {out} in {time.monotonic() - started:.0f} s.")
 
 
-def train_and_register(dataset: Dataset, out: Path) -> None:
+def train_and_register(dataset: Dataset, out: Path, data: Path | None) -> None:
     """Does the same within a run of MLflow, logs how the model was made and measured, and registers it."""
     with runs.start("train") as run_id:
         train(dataset, out)
@@ -88,7 +88,7 @@ def train_and_register(dataset: Dataset, out: Path) -> None:
         runs.log_evaluation(run_id, model, dataset, evaluation)
         version = Versions(model.metadata["name"]).register(out, run_id)
     print(f"Registered it as version {version.version} of {version.name}.")
-    print(f"Next: {promotion_command(version)}")
+    print(f"Next: {commands.promotion(version.name, version.version, data)}")
 
 
 def tune(dataset: Dataset) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from credit_default.arrays import BoolArray, IntArray
+from credit_default.commands import option
 from credit_default.table import DataError, parse_table, read_table
 from credit_default.uci_table import COLUMNS, TARGET, whole_numbers
 
@@ -92,7 +93,9 @@ def download(cache: Path) -> Dataset:
     cached = file.exists()
     clients = whole_numbers(read_table(file) if cached else parse_table(_fetch(), file.name), COLUMNS, file.name)
     if _digest(clients) != PUBLISHED_SHA256:
-        origin, remedy = (str(file), "delete it") if cached else (ARCHIVE_URL, "pass a copy with --data FILE")
+        origin, remedy = (
+            (str(file), "delete it") if cached else (ARCHIVE_URL, f"pass a copy with {option('data', 'FILE')}")
+        )
         raise DataError(
             f"{origin} is not the published data set: {len(clients)} rows with SHA-256 {_digest(clients)}, "
             f"expected 30000 rows with {PUBLISHED_SHA256}. To go on, {remedy}."
@@ -111,7 +114,9 @@ def _fetch() -> bytes:
         [member] = [name for name in archive.namelist() if name.endswith(".xls")]
         return archive.read(member)
     except (OSError, zipfile.BadZipFile, ValueError) as error:
-        raise DataError(f"Cannot get the data from {ARCHIVE_URL}: {error}. Pass a copy with --data FILE.") from error
+        raise DataError(
+            f"Cannot get the data from {ARCHIVE_URL}: {error}. Pass a copy with {option('data', 'FILE')}."
+        ) from error
 
 
 def _canonical_csv(clients: pd.DataFrame) -> bytes:

@@ -14,7 +14,9 @@ import onnx
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
+from credit_default import contract
 from credit_default.features import FEATURES, NAMES
+from credit_default.refused import RefusedModelError
 
 # What a Python scorer of the directory needs; the service needs none of it.
 _RUNTIME: Final = ["mlflow", "numpy", "onnx", "onnxruntime"]
@@ -97,7 +99,10 @@ def read(directory: Path) -> SavedModel:
         raise UnusableModelError(f"{directory} holds no model. Write one with ml/train.py --out {directory}.")
     if not (directory / "model.onnx").is_file():
         raise UnusableModelError(f"{directory} holds a model, but no model.onnx. Save it with mlflow.onnx.")
-    metadata = Model.load(str(directory)).metadata or {}
+    try:
+        metadata = contract.members(Model.load(str(directory)).metadata)
+    except RefusedModelError as error:
+        raise UnusableModelError(str(error)) from error
     content = (directory / "model.onnx").read_bytes()
     return SavedModel(onnx.load_from_string(content), hashlib.sha256(content).hexdigest(), metadata)
 

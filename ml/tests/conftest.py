@@ -20,6 +20,8 @@ from tests.factories import make_dataset
 
 # Taken away, so that only tests of an MLflow server talk to it.
 SERVER = os.environ.pop("MLFLOW_TRACKING_URI", None)
+# Messages are those to people who do not use make, unless a test says otherwise.
+os.environ.pop("MAKELEVEL", None)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import evaluate
 import register
 from credit_default import export, metadata, model_directory, training
 from credit_default.features import NAMES
+from credit_default.registry.versions import Versions
 from tests.conftest import Fitted
 from tests.factories import make_dataset, write_csv
 
@@ -73,6 +74,17 @@ def test_goes_live_first_and_with_a_version_as_good_and_logs_why(
     assert run.data.metrics["candidate_auc"] == run.data.metrics["champion_auc"] > 0.5
     logged = {Path(file.path).name for file in client.list_artifacts(run.info.run_id, "evaluation")}
     assert {"comparison.txt", "report.html", "MODEL_CARD.md", "roc.svg"} <= logged
+
+
+def test_moves_no_alias_to_a_version_that_the_service_must_refuse(
+    model_name: str, register_version: Register, promote: Promote, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register_version()
+    MlflowClient().set_model_version_tag(model_name, "1", "default_class", "bad")
+
+    assert promote() == 1
+    assert "error: The tag default_class is none of the model's classes" in capsys.readouterr().err
+    assert Versions(model_name).at_alias("production") is None
 
 
 def test_refuses_a_worse_version_and_goes_back_to_a_named_one(

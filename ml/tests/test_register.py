@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -5,11 +7,13 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
 import register
-from credit_default import metadata, model_directory
+from credit_default import commands, metadata, model_directory
 from credit_default.registry import manifest, versions
 from credit_default.registry.errors import RegistryError
 from credit_default.registry.versions import Versions
 from tests.conftest import Fitted
+
+EXPORTERS = Path(__file__).parents[2] / "test" / "fixtures" / "exporters"
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def test_registers_the_very_files_with_their_digest_and_history(
     directory: Path, model_name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert register.main([str(directory)]) == 0
-    assert f"Next: ml/evaluate.py --promote --name {model_name} --version 1\n" in capsys.readouterr().out
+    assert f"Next: {commands.promotion(model_name, '1', None)}\n" in capsys.readouterr().out
 
     version = Versions(model_name).newest()
     model = Versions(model_name).fetch(version)
@@ -64,9 +68,7 @@ def test_points_an_alias_only_where_it_points_nowhere(
     said = capsys.readouterr().out
     assert "production is version 1.\n" in said
     assert "production is version 1 already.\n" in said
-    assert (
-        f"production stays at version 1. To move it: ml/evaluate.py --promote --name {model_name} --version 2\n" in said
-    )
+    assert f"production stays at version 1. To move it: {commands.promotion(model_name, '2', None)}\n" in said
     assert str(MlflowClient().get_model_version_by_alias(model_name, "production").version) == "1"
 
 
@@ -89,6 +91,55 @@ def test_registers_under_the_name_it_is_given(directory: Path, model_name: str) 
 
     assert str(Versions(other).newest().version) == "1"
     MlflowClient().delete_registered_model(other)
+
+
+def exported(graph: str, directory: Path, **metadata: object) -> Path:
+    """A model of another library, as its exporter wrote it."""
+    directory.mkdir()
+    shutil.copy(EXPORTERS / "graphs" / f"{graph}.onnx", directory / "model.onnx")
+    mlmodel = {"flavors": {"onnx": {"data": "model.onnx"}}, "metadata": {"credit_default": metadata}}
+    (directory / "MLmodel").write_text(json.dumps(mlmodel))
+    return directory
+
+
+def test_registers_nothing_that_the_service_must_refuse(
+    model_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = exported("lightgbm-onnxmltools-strings-complete", tmp_path / "bad-good", name=model_name)
+
+    assert register.main([str(directory), "--alias", "production"]) == 1
+    assert 'error: The model\'s classes are "bad", "good", and nothing says which' in capsys.readouterr().err
+    assert not Versions(model_name).exist()
+
+
+def test_tags_the_version_with_the_class_that_means_default(
+    model_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = exported("lightgbm-onnxmltools-strings-complete", tmp_path / "bad-good", name=model_name)
+    command = [str(directory), "--alias", "production", "--default-class"]
+
+    assert register.main([*command, "evil"]) == 1
+    assert "The tag default_class is none of the model's classes" in capsys.readouterr().err
+    assert register.main([*command, "good"]) == 0
+    assert Versions(model_name).newest().tags["default_class"] == "good"
+    # The same files with another word on them are the same version.
+    assert register.main([*command, "bad"]) == 0
+    version = Versions(model_name).newest()
+    assert (str(version.version), version.tags["default_class"]) == ("1", "bad")
+    assert "The default class is bad, by its tag.\n" in capsys.readouterr().out
+
+
+def test_asks_for_a_name_where_the_model_has_none(
+    model_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = exported("xgboost-onnxmltools-0-and-1-complete", tmp_path / "unnamed")
+
+    assert register.main([str(directory)]) == 1
+    assert "does not say what it is called. Pass --name NAME" in capsys.readouterr().err
+    monkeypatch.setenv("MAKELEVEL", "1")
+    assert register.main([str(directory)]) == 1
+    assert "does not say what it is called. Pass NAME=NAME" in capsys.readouterr().err
+    assert not Versions(model_name).exist()
 
 
 def test_registers_nothing_that_the_store_does_not_give_back_unharmed(

@@ -6,7 +6,7 @@ from mlflow import MlflowClient
 from mlflow.models import Model
 
 import train
-from credit_default import training, tuning
+from credit_default import commands, training, tuning
 from credit_default.registry import manifest
 from tests.factories import make_clients, make_dataset, write_csv
 
@@ -85,7 +85,7 @@ def test_logs_and_registers_the_model_where_there_is_an_mlflow(
 ) -> None:
     out = tmp_path / "model"
     assert train.main(["--data", str(data_file), "--out", str(out)]) == 0
-    assert f"Next: ml/evaluate.py --promote --name {model_name} --version 1\n" in capsys.readouterr().out
+    assert f"Next: {commands.promotion(model_name, '1', data_file)}\n" in capsys.readouterr().out
 
     client = MlflowClient()
     version = client.get_model_version(model_name, "1")

@@ -1,5 +1,6 @@
 """The versions of one registered model, each named by the digest of its files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -10,7 +11,7 @@ from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from credit_default import model_directory
+from credit_default import contract, model_directory
 from credit_default.model_directory import SavedModel
 from credit_default.registry import manifest
 from credit_default.registry.errors import RegistryError, explained
@@ -74,11 +75,16 @@ class Versions:
 
     def allow_signature_change(self, version: ModelVersion) -> None:
         """Lets the version go live although its inputs are not the live one's."""
-        with explained(f"tag version {version.version} of {self.name}"):
-            self._client.set_model_version_tag(self.name, version.version, ALLOW_SIGNATURE_CHANGE_TAG, "true")
+        self.tag(version, {ALLOW_SIGNATURE_CHANGE_TAG: "true"})
 
-    def register(self, directory: Path, run_id: str) -> ModelVersion:
-        """Uploads a model directory as the run's model and registers it, tagged with its digest.
+    def tag(self, version: ModelVersion, tags: Mapping[str, str]) -> None:
+        """Sets tags on the version."""
+        with explained(f"tag version {version.version} of {self.name}"):
+            for key, value in tags.items():
+                self._client.set_model_version_tag(self.name, version.version, key, value)
+
+    def register(self, directory: Path, run_id: str, tags: Mapping[str, str] | None = None) -> ModelVersion:
+        """Uploads a model directory as the run's model and registers it, tagged with its digest and as given.
 
         The version exists only once the store has given back what it was given.
         """
@@ -94,16 +100,17 @@ class Versions:
                 self.name,
                 source=f"models:/{model_id}",
                 run_id=run_id,
-                tags={DIGEST_TAG: digest},
+                tags={**(tags or {}), DIGEST_TAG: digest},
                 await_creation_for=0,
                 model_id=model_id,
             )
 
-    def fetch(self, version: ModelVersion) -> SavedModel:
-        """Downloads a version and checks it against its digest.
+    def fetch(self, version: ModelVersion, *, to_serve: bool = False) -> SavedModel:
+        """Downloads a version and checks it against its digest, and whether the service can serve it where it is to.
 
         Raises:
             UnusableModelError: it is not a model that `model_directory.read` takes.
+            RefusedModelError: the service must refuse it, with the tags that it has.
         """
         label = f"version {version.version} of {self.name}"
         recorded = version.tags.get(DIGEST_TAG)
@@ -118,6 +125,8 @@ class Versions:
                     f"The files of {label} have the digest {found}, its {DIGEST_TAG} tag says {recorded}: they were "
                     "damaged or changed in the store. Register the model again."
                 )
+            if to_serve:
+                contract.check(directory, version.tags)
             return model_directory.read(directory)
 
     def _search(self) -> list[ModelVersion]:
@@ -140,11 +149,6 @@ class Versions:
             self._client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
             self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
             return str(model.model_id)
-
-
-def promotion_command(version: ModelVersion) -> str:
-    """What to run to have the version go live."""
-    return f"ml/evaluate.py --promote --name {version.name} --version {version.version}"
 
 
 def _download(uri: str, folder: str) -> Path:
