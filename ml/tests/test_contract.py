@@ -45,7 +45,7 @@ def save(directory: Path, model: onnx.ModelProto = SIGMOID, **metadata: object) 
     return directory
 
 
-def ours(**members: object) -> dict[str, object]:
+def ours(**members: object) -> dict[str, Any]:
     return {"credit_default": members}
 
 
