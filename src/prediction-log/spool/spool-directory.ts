@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { ProcessLock } from '../../common/process-lock.js';
+import { makeDirectory } from './durable-files.js';
 import { segmentNames, SpoolSlot } from './spool-slot.js';
 
 /**
@@ -17,19 +19,21 @@ export class SpoolDirectory {
   /**
    * Takes a slot to write to.
    *
-   * @throws Error that names PREDICTION_LOG_SPOOL_DIR when it cannot be written to
+   * @throws Error that names PREDICTION_LOG_SPOOL_DIR when it cannot be written to, or nothing in it can be locked
    */
   async takeSlot(): Promise<SpoolSlot> {
+    let slot: SpoolSlot | undefined;
     try {
-      for (let number = 0; ; number++) {
-        const slot = await this.take(String(number));
-        if (slot) return slot;
-      }
+      await makeDirectory(this.root);
+      // Where nothing can be locked, every slot seems to be taken.
+      if (ProcessLock.isPossibleIn(this.root)) slot = await this.firstFreeSlot();
     } catch (cause) {
       throw new Error(`PREDICTION_LOG_SPOOL_DIR ${this.root} is not a writable directory: name one that is.`, {
         cause,
       });
     }
+    if (slot) return slot;
+    throw new Error(`PREDICTION_LOG_SPOOL_DIR ${this.root} has no file locks: name a directory on a local disk.`);
   }
 
   /** Takes the slots in which dead processes left segments and no other process has started since. */
@@ -51,6 +55,13 @@ export class SpoolDirectory {
 
   releaseAll(): void {
     for (const slot of this.slots.values()) this.release(slot);
+  }
+
+  private async firstFreeSlot(): Promise<SpoolSlot> {
+    for (let number = 0; ; number++) {
+      const slot = await this.take(String(number));
+      if (slot) return slot;
+    }
   }
 
   private async take(name: string): Promise<SpoolSlot | undefined> {

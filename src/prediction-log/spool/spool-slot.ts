@@ -1,10 +1,10 @@
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { ProcessLock } from '../../common/process-lock.js';
 import type { LogEntry } from '../prediction-record.js';
 import { makeDirectory, replaceFile, syncDirectory } from './durable-files.js';
 import { encodeContext, encodeEntry } from './entry-codec.js';
 import { frame } from './frames.js';
-import { SlotHold } from './slot-hold.js';
 
 const SEGMENT = /^(\d{12})-(\d+)\.spool$/;
 const SEQUENCE_DIGITS = 12;
@@ -30,7 +30,7 @@ export interface Segment {
 export class SpoolSlot {
   private constructor(
     readonly directory: string,
-    private readonly hold: SlotHold,
+    private readonly lock: ProcessLock,
     private sequence: number,
   ) {}
 
@@ -40,16 +40,16 @@ export class SpoolSlot {
    */
   static async take(directory: string): Promise<SpoolSlot | undefined> {
     await makeDirectory(directory);
-    const hold = SlotHold.take(directory);
-    if (!hold) return undefined;
+    const lock = ProcessLock.take(path.join(directory, 'lock'));
+    if (!lock) return undefined;
     try {
       const probe = path.join(directory, 'probe');
       await writeFile(probe, '', { flush: true });
       await rm(probe);
       const newest = (await segmentNames(directory)).at(-1);
-      return new SpoolSlot(directory, hold, newest === undefined ? 0 : parseName(newest).sequence);
+      return new SpoolSlot(directory, lock, newest === undefined ? 0 : parseName(newest).sequence);
     } catch (error) {
-      hold.release();
+      lock.release();
       throw error;
     }
   }
@@ -102,7 +102,7 @@ export class SpoolSlot {
   }
 
   release(): void {
-    this.hold.release();
+    this.lock.release();
   }
 
   private get progressFile(): string {

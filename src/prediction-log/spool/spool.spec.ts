@@ -1,12 +1,13 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { logEntry, predictionRow, scoringContextFixture } from '../../../test/support/log-entry.js';
 import { drained, FaultyDisk, spools } from '../../../test/support/spools.js';
 import { temporaryDirectories } from '../../../test/support/temporary-directory.js';
 import { newId } from '../../common/ids/new-id.js';
+import { ProcessLock } from '../../common/process-lock.js';
 import type { LogEntry } from '../prediction-record.js';
 import type { Spool } from './spool.js';
 
@@ -380,5 +381,13 @@ describe('Spool', () => {
     const file = path.join(directories(), 'file');
     writeFileSync(file, '');
     await expect(openSpool(file)).rejects.toThrow(`PREDICTION_LOG_SPOOL_DIR ${file} is not a writable directory`);
+  });
+
+  it('does not open where no slot can be locked, and names the variable', async () => {
+    jest.spyOn(ProcessLock, 'take').mockReturnValue(undefined);
+    await expect(openSpool(root)).rejects.toThrow(
+      `PREDICTION_LOG_SPOOL_DIR ${root} has no file locks: name a directory on a local disk.`,
+    );
+    jest.restoreAllMocks();
   });
 });
