@@ -1,6 +1,10 @@
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import fs from 'node:fs/promises';
 import path from 'node:path';
-import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { temporaryDirectories } from '../../../test/support/temporary-directory.js';
 import { testConfig } from '../../../test/support/test-config.js';
@@ -9,6 +13,36 @@ import { type CachedVersion, ModelCache, type ServedState } from './model-cache.
 const MODEL_URI = 'models:/credit-default-model@production';
 const DAY_MS = 86_400_000;
 const KILOBYTE = 1000;
+
+const run = promisify(execFile);
+
+/**
+ * Another process, from the build: adopts versions one after the other and goes live with each, in a cache that has no
+ * room for any but those that serve. Those of the other processes are among them.
+ */
+const BUSY_PROCESS = `
+  import { writeFile } from 'node:fs/promises';
+  import { Logger } from '@nestjs/common';
+  import { ModelCache } from '${pathToFileURL('dist/model-registry/cache/model-cache.js').href}';
+  Logger.overrideLogger(false);
+  const [MODEL_CACHE_DIR, number] = process.argv.slice(1);
+  const cache = new ModelCache({ get: (name) => ({ MODEL_CACHE_DIR, MODEL_CACHE_MAX_BYTES: 1 })[name] });
+  for (let i = 0; i < 30; i++) {
+    const version = String((i * Number(number)) % 10);
+    const [uri, identity, digest] = ['models:/model-' + number + '@production', 'm-' + version, version.padStart(64, '0')];
+    const served = { identity, digest, name: 'model', version, alias: null, digestVouched: false, inputNames: [] };
+    for (let written = false; !written; ) {
+      const download = await cache.createDownload();
+      await writeFile(download + '/model.onnx', version);
+      await cache.adopt(download, identity, digest);
+      written = await cache.writeState({ uri, served, servedAt: new Date().toISOString(), pinned: false }).then(
+        () => true,
+        // It was evicted before it was named.
+        (error) => error.code === 'ENOENT' ? false : Promise.reject(error),
+      );
+    }
+  }
+`;
 
 const digest = (version: number): string => String(version).padStart(64, '0');
 
@@ -32,6 +66,20 @@ const state = (served: number, previous?: number, uri = MODEL_URI): ServedState 
 });
 
 const versionsIn = (directory: string) => readdirSync(path.join(directory, 'versions')).map(Number);
+
+/** The first removal does not come to an end. @returns the eviction, once it is there, and what lets it go on */
+async function slowEviction(cache: ModelCache): Promise<{ evicted: Promise<void>; goOn: () => void }> {
+  const { rm } = fs;
+  const [begun, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  jest.spyOn(fs, 'rm').mockImplementationOnce(async (...args) => {
+    begun.resolve();
+    await held.promise;
+    await rm(...args);
+  });
+  const evicted = cache.writeState(state(4));
+  await begun.promise;
+  return { evicted, goOn: held.resolve };
+}
 
 describe('ModelCache', () => {
   const temporaryDirectory = temporaryDirectories();
@@ -163,6 +211,70 @@ describe('ModelCache', () => {
       expect(await cache.has(digest(1))).toBe(false);
       await adopt(1);
       expect(await cache.has(digest(1))).toBe(true);
+    });
+  });
+
+  describe('Shared with processes that evict', () => {
+    beforeEach(async () => {
+      cache = cacheOf({ MODEL_CACHE_MAX_BYTES: String(2 * KILOBYTE) });
+      for (const version of [1, 2, 3, 4]) await adopt(version, { daysAgo: 10 - version });
+    });
+    afterEach(() => void jest.restoreAllMocks());
+
+    it('holds nobody up who adopts, drops or goes live meanwhile', async () => {
+      const { evicted, goOn } = await slowEviction(cache);
+      const other = cacheOf();
+      await adopt(5, { to: other });
+      await other.writeState(state(5, undefined, 'models:/other@production'));
+      await other.drop(digest(3));
+      goOn();
+      await evicted;
+      expect(versionsIn(root)).toEqual([4, 5]);
+    });
+
+    it('loses nothing that went live after the eviction had begun', async () => {
+      const { evicted, goOn } = await slowEviction(cache);
+      await cacheOf().writeState(state(2, undefined, 'models:/other@production'));
+      goOn();
+      await evicted;
+      expect(versionsIn(root)).toEqual([2, 4]);
+    });
+
+    it('loses nothing that goes live at the very moment in which it is evicted', async () => {
+      const { rename } = fs;
+      jest.spyOn(fs, 'rename').mockImplementation(async (from, to) => {
+        if (from === cache.directoryOf(digest(1))) {
+          await cacheOf().writeState(state(1, undefined, 'models:/other@production'));
+        }
+        return rename(from, to);
+      });
+      await cache.writeState(state(4));
+      expect(versionsIn(root)).toEqual([1, 4]);
+      expect(readdirSync(path.join(root, 'downloads'))).toEqual([]);
+    });
+
+    it('says so when what goes live was evicted in the moment before', async () => {
+      await cacheOf().drop(digest(4));
+      await expect(cache.writeState(state(4))).rejects.toThrow('ENOENT');
+    });
+
+    it('is counted by what is left when others evict at the same time', async () => {
+      await Promise.all(
+        Array.from({ length: 8 }, () => cacheOf({ MODEL_CACHE_MAX_BYTES: String(2 * KILOBYTE) }).writeState(state(4))),
+      );
+      expect(versionsIn(root)).toEqual([3, 4]);
+      expect(readdirSync(path.join(root, 'downloads'))).toEqual([]);
+    });
+
+    it('always has what serves, whatever many processes adopt, drop and evict together', async () => {
+      const busy = (number: number) =>
+        run(process.execPath, ['--input-type=module', '--eval', BUSY_PROCESS, root, String(number)]);
+      await Promise.all([1, 2, 3].map(busy));
+      for (const number of [1, 2, 3]) {
+        const { served } = (await cache.readState(`models:/model-${number}@production`))!;
+        expect(readFileSync(path.join(cache.directoryOf(served.digest), 'model.onnx'), 'utf8')).toBe(served.version);
+      }
+      expect(readdirSync(path.join(root, 'downloads'))).toEqual([]);
     });
   });
 

@@ -1,18 +1,21 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { Injectable, Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { z } from 'zod';
+import { ProcessLock } from '../../common/process-lock.js';
 import type { Env } from '../../config/env.schema.js';
 import { isErrno } from '../is-errno.js';
 import { sha256 } from '../model-directory.js';
-import { withFileLock } from './file-lock.js';
 
 /** Longer than MODEL_DOWNLOAD_TIMEOUT_MS can be. */
 const ABANDONED_AFTER_MS = 2 * 3_600_000;
-/** Far longer than a model takes to load and to try: who began before that has died. */
-const TRIAL_ABANDONED_AFTER_MS = 10_000;
+
+/** Begins the names of what processes of this machine hold: where the directory is a network volume, locks may end here. */
+const THIS_MACHINE = `${sha256(machineId()).slice(0, 12)}-`;
 
 /** A version as it lies in the cache: enough to serve it again with nothing else at hand. */
 export const cachedVersionSchema = z.object({
@@ -47,10 +50,11 @@ const indexEntrySchema = z.object({ identity: z.string(), digest: z.string() });
  *     identities/<sha256>    identity -> digest: which bytes a version had when it was first seen
  *     served/<sha256>        MODEL_URI -> what it served last, and before, and whether that is pinned
  *     confirmed/<sha256>     MODEL_URI -> when the source last said what it means (modification time)
- *     trials/<sha256>/<uuid> identity -> a process that began to load it and has not ended to
- *     downloads/<uuid>/      in progress
+ *     loading/<sha256>/      identity -> processes that began to load it and have not ended to: files that they hold locked
+ *     downloads/<uuid>       in progress, or on its way out
  *
- * Everything appears by an atomic rename. What is named under `served/` is never evicted.
+ * Everything appears, and goes, by an atomic rename, so that no change needs a lock. What is named under `served/` is not
+ * evicted: whoever evicts looks again once a version is out of the way, and whoever goes live once it is named there.
  */
 @Injectable()
 export class ModelCache {
@@ -67,7 +71,7 @@ export class ModelCache {
   async open(): Promise<void> {
     try {
       await makeDirectory(this.root);
-      for (const folder of ['versions', 'identities', 'served', 'confirmed', 'trials', 'downloads']) {
+      for (const folder of ['versions', 'identities', 'served', 'confirmed', 'loading', 'downloads']) {
         await mkdir(path.join(this.root, folder), { recursive: true });
       }
       const probe = path.join(this.root, 'downloads', randomUUID());
@@ -110,20 +114,14 @@ export class ModelCache {
 
   /** Makes a complete download the version `digest` of `identity`. Another process may have been first. */
   async adopt(download: string, identity: string, digest: string): Promise<void> {
-    await withFileLock(this.lockFile, async () => {
-      try {
-        await rename(download, this.directoryOf(digest));
-      } catch (error) {
-        if (!isErrno(error, 'ENOTEMPTY') && !isErrno(error, 'EEXIST')) throw error;
-        await this.discard(download);
-      }
-      await this.writeJson(this.identityFile(identity), { identity, digest });
-    });
+    await this.putInPlace(download, digest);
+    await this.writeJson(this.identityFile(identity), { identity, digest });
   }
 
   /** Removes bytes that turned out not to be what their name says. */
   async drop(digest: string): Promise<void> {
-    await withFileLock(this.lockFile, () => rm(this.directoryOf(digest), { recursive: true, force: true }));
+    const removed = await this.takeOut(digest);
+    if (removed) await this.discard(removed);
   }
 
   async readState(uri: string): Promise<ServedState | undefined> {
@@ -145,29 +143,55 @@ export class ModelCache {
     await writeFile(this.confirmedFile(uri), '');
   }
 
-  /** Records what serves, then evicts the oldest versions that nothing names until the cache fits its bound. */
+  /**
+   * Records what serves, then evicts the oldest versions that nothing names until the cache fits its bound.
+   *
+   * @throws Error also when another process has evicted this version in the moment before
+   */
   async writeState(state: ServedState): Promise<void> {
-    await withFileLock(this.lockFile, async () => {
-      await this.writeJson(this.servedFile(state.uri), state);
-      const now = new Date();
-      await utimes(this.directoryOf(state.served.digest), now, now);
-      await this.evict();
-    });
+    await this.writeJson(this.servedFile(state.uri), state);
+    const now = new Date();
+    await utimes(this.directoryOf(state.served.digest), now, now);
+    await this.evict();
   }
 
-  /** How many processes have died while they loaded a version or tried it, since {@link endTrials}. */
-  async abandonedTrials(identity: string): Promise<number> {
+  /**
+   * When processes of this machine began to load a version, or to try it, that have ended over it since {@link endTrials}.
+   * Oldest first.
+   */
+  async abandonedTrials(identity: string): Promise<Date[]> {
     const folder = this.trialsFolder(identity);
-    const names = await readdir(folder).catch(() => []);
-    // Those of other processes may end, and be gone, at any moment.
-    const begun = await Promise.all(names.map((name) => stat(path.join(folder, name)).catch(() => undefined)));
-    return begun.filter((trial) => trial && Date.now() - trial.mtimeMs > TRIAL_ABANDONED_AFTER_MS).length;
+    const names = (await readdir(folder).catch(() => [])).filter((name) => name.startsWith(THIS_MACHINE));
+    const trials = await Promise.all(
+      names.map(async (name) => {
+        const file = path.join(folder, name);
+        // Those of other processes may end, and be gone, at any moment.
+        const begun = await stat(file).catch(() => undefined);
+        return begun && isFree(file) ? [begun.mtime] : [];
+      }),
+    );
+    return trials.flat().toSorted((a, b) => a.getTime() - b.getTime());
   }
 
-  /** To be called before a version is loaded, which a bad one may never come back from. */
-  async beginTrial(identity: string): Promise<void> {
-    await mkdir(this.trialsFolder(identity), { recursive: true });
-    await writeFile(path.join(this.trialsFolder(identity), randomUUID()), '');
+  /**
+   * To be called before a version is loaded, which a bad one may never come back from.
+   *
+   * @returns a lock to be released after {@link endTrials}: a process that holds it is alive, however long it takes
+   * @throws Error when the directory cannot be written to, or its files cannot be locked
+   */
+  async beginTrial(identity: string): Promise<ProcessLock> {
+    const file = path.join(this.root, 'downloads', randomUUID());
+    const lock = ProcessLock.take(file);
+    try {
+      if (!lock) throw new Error('Its file system has no locks: give each instance a directory on a local disk.');
+      await mkdir(this.trialsFolder(identity), { recursive: true });
+      await rename(file, path.join(this.trialsFolder(identity), THIS_MACHINE + randomUUID()));
+      return lock;
+    } catch (error) {
+      lock?.release();
+      await rm(file, { force: true });
+      throw error;
+    }
   }
 
   async endTrials(identity: string): Promise<void> {
@@ -189,12 +213,18 @@ export class ModelCache {
     const versions = await this.versionsByAge();
     let totalBytes = versions.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     if (totalBytes <= this.maxBytes) return;
-    const needed = await this.neededDigests();
     for (const { digest, sizeBytes } of versions) {
       if (totalBytes <= this.maxBytes) return;
-      if (needed.has(digest)) continue;
-      await rm(this.directoryOf(digest), { recursive: true, force: true });
+      if (await this.isNeeded(digest)) continue;
+      const removed = await this.takeOut(digest);
+      if (removed && (await this.isNeeded(digest))) {
+        // It went live in another process at this very moment.
+        await this.putInPlace(removed, digest);
+        continue;
+      }
       totalBytes -= sizeBytes;
+      if (!removed) continue;
+      await this.discard(removed);
       this.logger.log('Evicted a version from the cache', { digest, sizeBytes });
     }
     if (totalBytes > this.maxBytes) {
@@ -210,27 +240,47 @@ export class ModelCache {
     const versions = await Promise.all(
       digests.map(async (digest) => {
         const directory = this.directoryOf(digest);
-        const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-        const sizes = entries
-          .filter((entry) => entry.isFile())
-          .map(async (entry) => (await stat(path.join(entry.parentPath, entry.name))).size);
-        const sizeBytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
-        return { digest, sizeBytes, usedAtMs: (await stat(directory)).mtimeMs };
+        try {
+          const usedAtMs = (await stat(directory)).mtimeMs;
+          return [{ digest, sizeBytes: await sizeOf(directory), usedAtMs }];
+        } catch (error) {
+          // Another process has evicted it meanwhile.
+          if (isErrno(error, 'ENOENT')) return [];
+          throw error;
+        }
       }),
     );
-    return versions.toSorted((a, b) => a.usedAtMs - b.usedAtMs);
+    return versions.flat().toSorted((a, b) => a.usedAtMs - b.usedAtMs);
   }
 
-  private async neededDigests(): Promise<Set<string>> {
+  /** Whether it serves somewhere, or a rollback would need it. */
+  private async isNeeded(digest: string): Promise<boolean> {
     const folder = path.join(this.root, 'served');
     const states = await Promise.all(
       (await readdir(folder)).map((name) => this.readJson(path.join(folder, name), servedStateSchema)),
     );
-    return new Set(
-      states
-        .flatMap((state) => (state ? [state.served.digest, state.previous?.digest] : []))
-        .filter((d) => d !== undefined),
-    );
+    return states.some((state) => state?.served.digest === digest || state?.previous?.digest === digest);
+  }
+
+  /** @returns where the version lies now; undefined when it was gone already */
+  private async takeOut(digest: string): Promise<string | undefined> {
+    const directory = path.join(this.root, 'downloads', randomUUID());
+    try {
+      await rename(this.directoryOf(digest), directory);
+      return directory;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  private async putInPlace(directory: string, digest: string): Promise<void> {
+    try {
+      await rename(directory, this.directoryOf(digest));
+    } catch (error) {
+      if (!isErrno(error, 'ENOTEMPTY') && !isErrno(error, 'EEXIST')) throw error;
+      await this.discard(directory);
+    }
   }
 
   /** A file that cannot be read counts as absent: the cache is only ever a copy of what the registry has. */
@@ -269,11 +319,7 @@ export class ModelCache {
   }
 
   private trialsFolder(identity: string): string {
-    return path.join(this.root, 'trials', sha256(identity));
-  }
-
-  private get lockFile(): string {
-    return path.join(this.root, 'lock');
+    return path.join(this.root, 'loading', sha256(identity));
   }
 }
 
@@ -287,4 +333,32 @@ async function makeDirectory(directory: string): Promise<void> {
     await makeDirectory(path.dirname(directory));
     await mkdir(directory);
   }
+}
+
+/** What knows of a process's locks: the kernel that runs now, of which containers on one machine are, or its name. */
+function machineId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
+  } catch {
+    return hostname();
+  }
+}
+
+/** Where that cannot be known, nobody is said to have died; {@link ModelCache.beginTrial} tells what is wrong. */
+function isFree(file: string): boolean {
+  try {
+    return ProcessLock.isHeld(file) === false;
+  } catch {
+    return false;
+  }
+}
+
+/** In bytes, of all files below it. */
+async function sizeOf(directory: string): Promise<number> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const sizes = await Promise.all(
+    files.map(async ({ parentPath, name }) => (await stat(path.join(parentPath, name))).size),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }

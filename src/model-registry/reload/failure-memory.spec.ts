@@ -33,6 +33,13 @@ describe('FailureMemory', () => {
     expect(memory.blocking(first, Number.MAX_SAFE_INTEGER)).toBe(memory.last);
   });
 
+  it('lets one be tried again at the time that its rejection names, and not before', () => {
+    const untilTen = new ModelRejectedError('2 processes have ended.', { retryAtMs: 10 });
+    expect(memory.remember(first, untilTen, 0)).toMatchObject({ retryable: true, retryAt: 10 });
+    expect(memory.blocking(first, 9)).toBe(memory.last);
+    expect(memory.blocking(first, 10)).toBeUndefined();
+  });
+
   it('doubles the pause after each transient failure, from one second to five minutes', () => {
     const pauses = Array.from({ length: 11 }, () => memory.remember(first, outage, 1000).retryAt - 1000);
     expect(pauses.slice(0, 4)).toEqual([1000, 2000, 4000, 8000]);

@@ -1,4 +1,4 @@
-import { ModelRejectedError } from '../model-rejected.error.js';
+import { isRetryable, ModelRejectedError } from '../model-rejected.error.js';
 import { isSameTags, type ResolvedVersion } from '../source/model-source.js';
 
 const FIRST_BACKOFF_MS = 1000;
@@ -19,7 +19,8 @@ export interface VersionFailure {
 
 /**
  * Remembers why the version that the source names could not go live, so that it is not tried at every look: never
- * again when it must not serve, with growing pauses when it could not be had. Forgotten when the source names another.
+ * again when it must not serve (or not before the time that the error names), with growing pauses when it could not be
+ * had. Forgotten when the source names another.
  */
 export class FailureMemory {
   private failure: VersionFailure | undefined;
@@ -30,14 +31,13 @@ export class FailureMemory {
 
   remember(candidate: Candidate, error: Error, nowMs: number): VersionFailure {
     const attempts = this.failure && isSame(this.failure.candidate, candidate) ? this.failure.attempts + 1 : 1;
-    const retryable = !(error instanceof ModelRejectedError);
     const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (attempts - 1), MAX_BACKOFF_MS);
     this.failure = {
       candidate,
       reason: error.message,
-      retryable,
+      retryable: isRetryable(error),
       attempts,
-      retryAt: retryable ? nowMs + backoffMs : Infinity,
+      retryAt: error instanceof ModelRejectedError ? error.retryAtMs : nowMs + backoffMs,
     };
     return this.failure;
   }

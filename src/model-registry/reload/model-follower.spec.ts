@@ -7,6 +7,7 @@ import { eventually } from '../../../test/support/eventually.js';
 import { fakeClock } from '../../../test/support/fake-clock.js';
 import { FIXTURE_MODELS } from '../../../test/support/fixture-models.js';
 import { samplesOf } from '../../../test/support/metric-samples.js';
+import { ageTrials, loadingProcesses } from '../../../test/support/loading-processes.js';
 import { type RegistryProcess, registryLauncher } from '../../../test/support/registry-process.js';
 import { readModelDirectory } from '../model-directory.js';
 import { RegistryError } from '../registry-error.js';
@@ -14,6 +15,7 @@ import type { ResolvedVersion } from '../source/model-source.js';
 
 const BAD_MODEL = `${FIXTURE_MODELS}/known-rows-off`;
 const MODEL_OF_OTHER_INPUTS = `${FIXTURE_MODELS}/single-column`;
+const HOUR_MS = 3_600_000;
 const outage = new RegistryError('unreachable', 'MLflow cannot be reached.');
 
 describe('ModelFollower', () => {
@@ -248,6 +250,50 @@ describe('ModelFollower', () => {
       await look();
       await register('2');
       expect(await process.follower.reload()).toEqual({ result: 'swapped' });
+    });
+  });
+
+  describe('A version that two processes died of', () => {
+    const processes = loadingProcesses();
+    const clock = fakeClock();
+
+    async function dieTwice(version: string): Promise<void> {
+      for (let deaths = 0; deaths < 2; deaths++) await processes.die(cacheDirectory, `m-${version}`);
+      ageTrials(cacheDirectory, 0);
+    }
+
+    beforeEach(async () => {
+      clock.start();
+      await serveFirst();
+      await register('2');
+    });
+
+    it('is not tried at the next looks, and an hour later it is', async () => {
+      await dieTwice('2');
+      source.moveAlias('2');
+      expect(await look()).toMatchObject({ result: 'rejected' });
+      expect(process.history.events[0]).toMatchObject({ version: '2', result: 'rejected', retryable: true });
+      clock.moveTo(HOUR_MS - 1);
+      expect(await look()).toEqual({ result: 'waiting-to-retry' });
+      clock.moveTo(HOUR_MS);
+      expect(await look()).toEqual({ result: 'swapped' });
+    });
+
+    it('is tried at once when an operator asks, for what the alias names or by number', async () => {
+      await dieTwice('2');
+      source.moveAlias('2');
+      await look();
+      expect(await process.follower.reload()).toEqual({ result: 'swapped' });
+      await process.follower.pin('1');
+      await dieTwice('2');
+      expect(await process.follower.pin('2')).toEqual({ result: 'pinned' });
+    });
+
+    it('comes up at a restart when it has served before, and is live like any other', async () => {
+      await dieTwice('1');
+      expect(await restart()).toEqual({ result: 'restored' });
+      expect(await look()).toEqual({ result: 'unchanged' });
+      expect(process.status.degradedBecause).toBeUndefined();
     });
   });
 

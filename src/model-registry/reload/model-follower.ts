@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ActiveModel } from '../active-model.js';
 import { type CachedVersion, ModelCache, type ServedState } from '../cache/model-cache.js';
 import { ModelMetrics } from '../model-metrics.js';
-import { ModelRejectedError } from '../model-rejected.error.js';
+import { isRetryable, ModelRejectedError } from '../model-rejected.error.js';
 import type { ServedModel } from '../served-model.js';
 import { isSameTags, ModelSource, type ResolvedVersion } from '../source/model-source.js';
 import { FailureMemory } from './failure-memory.js';
@@ -195,6 +195,8 @@ export class ModelFollower {
       this.record(trigger, resultOf(error), startedAt, { version, error: asError(error) });
       return failed(asError(error));
     }
+    // Whoever asks for it by name wants it tried, whatever came of it before.
+    if (trigger === 'admin') await this.cache.endTrials(resolved.identity);
     if (this.state && this.isLive(resolved)) {
       this.setState({ ...this.state, pinned: true });
       this.record(trigger, 'pinned', startedAt, { version });
@@ -341,7 +343,7 @@ export class ModelFollower {
     // What a shutdown cuts short has not failed.
     if (error && this.closing.signal.aborted) return;
     const durationMs = Math.round(performance.now() - startedAt);
-    const retryable = error && !(error instanceof ModelRejectedError);
+    const retryable = error && isRetryable(error);
     const event = { trigger, result, version, retryable, reason: error?.message, durationMs };
     this.history.record({ at: new Date(), ...event });
     this.metrics.reloadEnded(result, durationMs);

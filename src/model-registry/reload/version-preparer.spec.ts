@@ -1,13 +1,17 @@
-import { appendFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { FakeModelSource } from '../../../test/fakes/fake-model-source.js';
+import { ageTrials, loadingProcesses } from '../../../test/support/loading-processes.js';
 import { type RegistryProcess, registryLauncher } from '../../../test/support/registry-process.js';
+import { ProcessLock } from '../../common/process-lock.js';
 import { readModelDirectory } from '../model-directory.js';
 import { ModelRejectedError } from '../model-rejected.error.js';
 import type { ServedModel } from '../served-model.js';
 import type { ResolvedVersion } from '../source/model-source.js';
+
+const HOUR_MS = 3_600_000;
 
 const signal = new AbortController().signal;
 
@@ -20,6 +24,14 @@ async function expectRefusal(attempt: Promise<unknown>, reason: RegExp) {
 
 const { readFile } = fs;
 const tooManyOpenFiles = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+
+/** @param prefix in place of what begins the names of this machine's */
+function copyTrial(cache: string, times: number, prefix?: string): void {
+  const root = path.join(cache, 'loading');
+  const folder = path.join(root, readdirSync(root)[0]!);
+  const [name] = readdirSync(folder);
+  for (let i = 0; i < times; i++) writeFileSync(path.join(folder, `${prefix ?? name}${i}`), '');
+}
 
 describe('VersionPreparer', () => {
   const launcher = registryLauncher();
@@ -57,18 +69,10 @@ describe('VersionPreparer', () => {
   });
   afterEach(() => void jest.restoreAllMocks());
 
-  /** A process that began to try it, and was gone a minute ago. */
-  const die = async () => {
-    await process.cache.beginTrial('m-1');
-    const trials = path.join(ownCache, 'trials');
-    const [identity] = readdirSync(trials);
-    const aMinuteAgo = new Date(Date.now() - 60_000);
-    for (const name of readdirSync(path.join(trials, identity!))) {
-      utimesSync(path.join(trials, identity!, name), aMinuteAgo, aMinuteAgo);
-    }
-  };
-
   describe('A version that processes died of', () => {
+    const processes = loadingProcesses();
+    const die = () => processes.die(ownCache, 'm-1');
+
     it('is not tried a third time', async () => {
       await die();
       await die();
@@ -82,9 +86,52 @@ describe('VersionPreparer', () => {
       await expect(prepare()).resolves.toBeDefined();
     });
 
-    it('is not taken for one that others try at this moment', async () => {
-      for (let others = 0; others < 3; others++) await process.cache.beginTrial('m-1');
+    it('is forgiven when it comes through out of the cache, too', async () => {
+      const prepared = await prepare();
+      await die();
+      await die();
+      await restore(prepared);
       await expect(prepare()).resolves.toBeDefined();
+    });
+
+    it('is not taken for one that others load at this moment, however slow they are', async () => {
+      await Promise.all([1, 2, 3].map(() => processes.load(ownCache, 'm-1')));
+      ageTrials(ownCache, HOUR_MS);
+      await expect(prepare()).resolves.toBeDefined();
+    });
+
+    it('is tried again an hour after the second death, and two hours after the third', async () => {
+      await die();
+      await die();
+      ageTrials(ownCache, HOUR_MS);
+      await die();
+      const attempt = prepare();
+      await expectRefusal(attempt, /^3 processes have ended .* It is tried again after 20.*Z; POST .* at once/);
+      ageTrials(ownCache, HOUR_MS);
+      await expectRefusal(prepare(), /^3 processes have ended/);
+      ageTrials(ownCache, 2 * HOUR_MS);
+      await expect(prepare()).resolves.toBeDefined();
+    });
+
+    it('is tried again a day after the last of many deaths', async () => {
+      await die();
+      copyTrial(ownCache, 12);
+      ageTrials(ownCache, 23 * HOUR_MS);
+      await expectRefusal(prepare(), /^13 processes have ended/);
+      ageTrials(ownCache, 24 * HOUR_MS);
+      await expect(prepare()).resolves.toBeDefined();
+    });
+
+    it('is not blamed for what became of processes on other machines, whose locks may not be seen here', async () => {
+      await die();
+      copyTrial(ownCache, 2, 'another-machine-');
+      await expect(prepare()).resolves.toBeDefined();
+    });
+
+    it('is tried where nothing can be locked, since nobody can be said to have died there', async () => {
+      jest.spyOn(ProcessLock, 'take').mockReturnValue(undefined);
+      await expect(prepare()).resolves.toBeDefined();
+      expect(readdirSync(path.join(ownCache, 'downloads'))).toEqual([]);
     });
   });
 

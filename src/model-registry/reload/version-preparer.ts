@@ -11,6 +11,9 @@ import type { ResolvedVersion } from '../source/model-source.js';
 
 /** One death may have had other reasons, such as a node that went away. */
 const MAX_ABANDONED_TRIALS = 2;
+/** After the death that was one too many; doubled for each one after it. A process that dies is an outage, so not soon. */
+const FIRST_PAUSE_MS = 3_600_000;
+const MAX_PAUSE_MS = 24 * 3_600_000;
 
 /** What a version from the registry and one from the cache both say of where they came from. */
 type Provenance = Pick<CachedVersion, 'name' | 'version' | 'alias' | 'identity' | 'digestVouched' | 'tags'> & {
@@ -39,6 +42,7 @@ export class VersionPreparer {
    */
   async prepare(version: ResolvedVersion, sourceUri: string, signal: AbortSignal): Promise<ServedModel> {
     this.refuseUnvouched(version.expectedDigest !== undefined);
+    await this.refuseDeadly(version);
     const files = (await this.fromCache(version)) ?? (await this.download(version, signal));
     const provenance = { ...version, digestVouched: version.expectedDigest !== undefined };
     return this.onTrial(version, () => this.load(files, provenance, sourceUri));
@@ -61,7 +65,10 @@ export class VersionPreparer {
     if (files.digest !== version.digest) {
       throw new ModelRejectedError('The cached files are damaged: their digest is not the one they were stored under.');
     }
-    return this.load(files, version, sourceUri);
+    const model = await this.load(files, version, sourceUri);
+    // What loads here is not what processes died of.
+    await this.cache.endTrials(version.identity).catch(() => undefined);
+    return model;
   }
 
   private load(
@@ -73,22 +80,32 @@ export class VersionPreparer {
   }
 
   /** A graph may hang this process for good, or end it. The next ones shall not follow it for ever. */
-  private async onTrial<T>({ identity, version }: ResolvedVersion, load: () => Promise<T>): Promise<T> {
+  private async refuseDeadly({ identity }: ResolvedVersion): Promise<void> {
     const abandoned = await this.cache.abandonedTrials(identity);
-    if (abandoned >= MAX_ABANDONED_TRIALS) {
-      throw new ModelRejectedError(
-        `${abandoned} processes have ended while they loaded this version or tried it: it may run without end, or take all ` +
-          'memory. Try it elsewhere first; POST /admin/model/reload tries it here again.',
-      );
-    }
+    const last = abandoned.at(-1);
+    if (!last || abandoned.length < MAX_ABANDONED_TRIALS) return;
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (abandoned.length - MAX_ABANDONED_TRIALS), MAX_PAUSE_MS);
+    const retryAtMs = last.getTime() + pauseMs;
+    if (Date.now() >= retryAtMs) return;
+    throw new ModelRejectedError(
+      `${abandoned.length} processes have ended while they loaded this version or tried it: it may run without end, take ` +
+        'all memory, or take longer than the startup probe allows. It is tried again after ' +
+        `${new Date(retryAtMs).toISOString()}; POST /admin/model/reload tries it at once.`,
+      { retryAtMs },
+    );
+  }
+
+  /** Leaves a trace in the cache for as long as loading takes, and for the next processes if this one does not survive it. */
+  private async onTrial<T>({ identity, version }: ResolvedVersion, load: () => Promise<T>): Promise<T> {
     // A cache that cannot be written to keeps no good version from going live; the follower tells of it.
-    await this.cache.beginTrial(identity).catch((error: unknown) => {
+    const trial = await this.cache.beginTrial(identity).catch((error: unknown) => {
       this.logger.warn('A trial could not be noted in MODEL_CACHE_DIR', { version, reason: String(error) });
     });
     try {
       return await load();
     } finally {
       await this.cache.endTrials(identity).catch(() => undefined);
+      trial?.release();
     }
   }
 
