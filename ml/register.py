@@ -8,6 +8,7 @@ from pathlib import Path
 from mlflow.entities.model_registry import ModelVersion
 
 from credit_default import commands, contract, model_directory
+from credit_default.features import NAMES
 from credit_default.model_directory import SavedModel, UnusableModelError
 from credit_default.refused import RefusedModelError
 from credit_default.registry import manifest, runs
@@ -31,9 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         tags = {contract.DEFAULT_CLASS_TAG: options.default_class} if options.default_class else {}
         version = register(versions, options.directory, model, tags)
         if options.alias:
-            point_if_unused(versions, options.alias, version)
+            point_if_unused(versions, options.alias, version, model)
         else:
-            print(f"Next: {commands.promotion(version.name, version.version, None)}")
+            print(f"Next: {way_to_live(version, model)}")
     except (UnusableModelError, RegistryError, RefusedModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -67,7 +68,7 @@ def register(versions: Versions, directory: Path, model: SavedModel, tags: dict[
     return version
 
 
-def point_if_unused(versions: Versions, alias: str, version: ModelVersion) -> None:
+def point_if_unused(versions: Versions, alias: str, version: ModelVersion, model: SavedModel) -> None:
     """Points the alias at the version unless it points anywhere already: then moving it takes a comparison."""
     holder = versions.at_alias(alias)
     if holder is None:
@@ -76,8 +77,17 @@ def point_if_unused(versions: Versions, alias: str, version: ModelVersion) -> No
     elif holder.version == version.version:
         print(f"{alias} is version {version.version} already.")
     else:
-        command = commands.promotion(version.name, version.version, None)
-        print(f"{alias} stays at version {holder.version}. To move it: {command}")
+        print(f"{alias} stays at version {holder.version}. To move it: {way_to_live(version, model)}")
+
+
+def way_to_live(version: ModelVersion, model: SavedModel) -> str:
+    """What to do to have the version go live: a command where its inputs can be computed here, for a comparison."""
+    if model.input_names == list(NAMES):
+        return commands.promotion(version.name, version.version, None)
+    return (
+        f"compare version {version.version} with the live one yourself, and point the alias of {version.name} at it in "
+        "MLflow."
+    )
 
 
 def _own_name(directory: Path, model: SavedModel) -> str:

@@ -112,6 +112,15 @@ def test_registers_nothing_that_the_service_must_refuse(
     assert not Versions(model_name).exist()
 
 
+def test_names_no_comparison_that_cannot_be_made(
+    model_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = exported("xgboost-onnxmltools-0-and-1-complete", tmp_path / "other-inputs", name=model_name)
+
+    assert register.main([str(directory)]) == 0
+    assert "Next: compare version 1 with the live one yourself" in capsys.readouterr().out
+
+
 def test_tags_the_version_with_the_class_that_means_default(
     model_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
