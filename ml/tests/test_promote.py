@@ -129,7 +129,7 @@ def test_asks_for_new_clients_where_the_champion_has_another_hold_out(
 def test_changes_the_inputs_only_when_asked_to_and_then_tells_the_service(
     model_name: str, register_version: Register, promote: Promote, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    register_version(feature_names=[*NAMES[:-1], "shoe_size"])
+    register_version(feature_names=[*NAMES[1:], NAMES[0]])
     MlflowClient().set_registered_model_alias(model_name, "production", "1")
     register_version()
 
