@@ -48,6 +48,7 @@ export class MetaController {
             })),
             threshold: model.threshold,
             trainingMetrics: { ...model.trainingMetrics },
+            warnings: [...model.warnings],
           }
         : null,
       registry: {

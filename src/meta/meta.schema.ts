@@ -30,6 +30,9 @@ export const metaResponseSchema = z
           .describe("In the model's order."),
         threshold: z.number(),
         trainingMetrics: z.record(z.string(), z.number()),
+        warnings: z
+          .array(z.string())
+          .describe("What of the model's files and tags is not used, and why. docs/model-contract.md says what is."),
       })
       .nullable()
       .describe('The live model; null when there is none.'),

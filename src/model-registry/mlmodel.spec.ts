@@ -6,16 +6,6 @@ import { ModelRejectedError } from './model-rejected.error.js';
 
 const fixture = (name: string) => parseMlmodel(readFileSync(`${FIXTURE_MODELS}/${name}/MLmodel`, 'utf8'));
 
-const withMetadata = (metadata: unknown) =>
-  parseMlmodel(JSON.stringify({ flavors: { onnx: { data: 'model.onnx' } }, metadata }));
-
-const withInputs = (inputs: unknown) =>
-  parseMlmodel(
-    JSON.stringify({ flavors: { onnx: { data: 'model.onnx' } }, signature: { inputs: JSON.stringify(inputs) } }),
-  );
-
-const tensor = (shape: number[]) => [{ type: 'tensor', 'tensor-spec': { dtype: 'float32', shape } }];
-
 describe('parseMlmodel', () => {
   it('reads what a model says of itself', () => {
     const { onnxPath, signatureWidth, metadata } = fixture('lightgbm-small');
@@ -30,42 +20,53 @@ describe('parseMlmodel', () => {
     expect(metadata.known_rows?.inputs).toHaveLength(32);
   });
 
-  it('has a default for all that a plain model does not say', () => {
-    const { signatureWidth, metadata, runId } = fixture('no-signature');
-    expect({ signatureWidth, runId }).toEqual({ signatureWidth: undefined, runId: undefined });
-    expect(metadata).toEqual({
-      allow_signature_change: false,
-      threshold: 0.5,
-      nullable_features: [],
-      feature_ranges: {},
-      feature_descriptions: {},
-      training_metrics: {},
+  it('knows nothing of the inputs of a plain model', () => {
+    const { signatureWidth, inputNames, runId } = fixture('no-signature');
+    expect({ signatureWidth, inputNames, runId }).toEqual({
+      signatureWidth: undefined,
+      inputNames: undefined,
+      runId: undefined,
     });
   });
 
-  it("takes MLflow's null for no metadata", () => {
-    expect(withMetadata(null).metadata.threshold).toBe(0.5);
+  it('takes a signature of outputs alone for none', () => {
+    expect(
+      parseMlmodel('{flavors: {onnx: {data: model.onnx}}, signature: {inputs: null, outputs: "[]"}}'),
+    ).toMatchObject({
+      signatureWidth: undefined,
+      inputNames: undefined,
+    });
   });
 
-  it('leaves alone what others keep under metadata', () => {
-    expect(withMetadata({ team: { name: 'risk' } }).metadata).not.toHaveProperty('team');
-  });
+  describe('the names of the inputs', () => {
+    const named = (signature: string[] | undefined, feature_names: string[] | undefined) =>
+      parseMlmodel(
+        JSON.stringify({
+          flavors: { onnx: { data: 'model.onnx' } },
+          ...(signature && {
+            signature: { inputs: JSON.stringify(signature.map((name) => ({ type: 'double', name, required: true }))) },
+          }),
+          metadata: { credit_default: { feature_names } },
+        }),
+      );
 
-  it.each([
-    ['bad', 'bad'],
-    [2, '2'],
-    [true, 'true'],
-  ])('takes %p for the label of a class', (label, text) => {
-    expect(withMetadata({ default_class: label }).metadata.default_class).toBe(text);
-  });
-
-  describe('the width in the signature', () => {
     it.each([
-      ['of a tensor is its last dimension', tensor([-1, 3]), 3],
-      ['of a tensor may be open', tensor([-1, -1]), undefined],
-      ['of named columns is their number', [{ type: 'double' }, { type: 'double' }], 2],
-    ])('%s', (_what, inputs, width) => {
-      expect(withInputs(inputs).signatureWidth).toBe(width);
+      ['the metadata', undefined, ['a', 'b']],
+      ['the signature', ['a', 'b'], undefined],
+      ['both, alike', ['a', 'b'], ['a', 'b']],
+    ])('are those of %s', (_what, signature, metadata) => {
+      expect(named(signature, metadata).inputNames).toEqual(['a', 'b']);
+    });
+
+    it.each([
+      ['in another order', ['b', 'a']],
+      ['other ones', ['a', 'c']],
+      ['fewer', ['a']],
+    ])('are refused where both name them, %s', (_what, metadata) => {
+      expect(() => named(['a', 'b'], metadata)).toThrow(ModelRejectedError);
+      expect(() => named(['a', 'b'], metadata)).toThrow(
+        `its feature_names are ${metadata.join(', ')}, the columns of its signature a, b.`,
+      );
     });
   });
 
@@ -85,18 +86,9 @@ describe('parseMlmodel', () => {
       expect(() => parseMlmodel(text)).toThrow(message);
     });
 
-    it.each<[string, unknown]>([
-      ['threshold', { threshold: 1.5 }],
-      ['feature_names', { feature_names: [] }],
-      ['feature_ranges.income', { feature_ranges: { income: [0] } }],
-      ['nullable_features', { nullable_features: 'income' }],
-      ['training_metrics.auc', { training_metrics: { auc: 'high' } }],
-      ['known_rows', { known_rows: { inputs: [[1]], probabilities: [0.5, 0.5] } }],
-      ['known_rows.tolerance', { known_rows: { inputs: [[1]], probabilities: [0.5], tolerance: 0 } }],
-      ['known_rows.probabilities.0', { known_rows: { inputs: [[1]], probabilities: [2] } }],
-    ])('metadata with a bad %s, which it names', (name, metadata) => {
-      expect(() => withMetadata(metadata)).toThrow(ModelRejectedError);
-      expect(() => withMetadata(metadata)).toThrow(`metadata.${name}: `);
+    it("a value of NumPy's, and how to write it", () => {
+      const text = 'flavors: {}\nmetadata:\n  threshold: !!python/object/apply:numpy._core.multiarray.scalar [1]';
+      expect(() => parseMlmodel(text)).toThrow(/Line 3: .*python\/object.+convert those of NumPy.+float\(\)/);
     });
   });
 });

@@ -14,6 +14,8 @@ export interface ModelFiles {
    * is none, or none that can be read. Their width is not checked.
    */
   exampleRows: (number | null)[][];
+  /** What of the directory is not used, and why. */
+  warnings: string[];
   /** Names the bytes of the whole directory; see {@link manifestDigest}. */
   digest: string;
 }
@@ -60,25 +62,31 @@ export async function readModelDirectory(directory: string): Promise<ModelFiles>
   }
   const onnx = new Uint8Array(new SharedArrayBuffer(onnxFile.byteLength));
   onnx.set(onnxFile);
+  const { exampleRows, warnings } = readExample(contents, mlmodel);
   return {
     mlmodel,
     onnx,
-    exampleRows: readExample(contents, mlmodel),
+    exampleRows,
+    warnings: [...mlmodel.warnings, ...warnings],
     digest: manifestDigest([...contents].map(([name, bytes]) => manifestEntry(name, bytes))),
   };
 }
 
 function readExample(
   contents: ReadonlyMap<string, Buffer>,
-  { examplePath, metadata }: MlModel,
-): ModelFiles['exampleRows'] {
-  for (const name of [examplePath ?? 'input_example.json', 'serving_input_example.json']) {
-    const file = contents.get(name);
-    const fits = file && file.byteLength <= MAX_EXAMPLE_BYTES;
-    const rows = fits && parseInputExample(file.toString('utf8'), metadata.feature_names);
-    if (rows) return rows;
+  { examplePath, inputNames }: MlModel,
+): Pick<ModelFiles, 'exampleRows' | 'warnings'> {
+  const files = [examplePath ?? 'input_example.json', 'serving_input_example.json'].flatMap(
+    (name) => contents.get(name) ?? [],
+  );
+  for (const file of files) {
+    const rows = file.byteLength <= MAX_EXAMPLE_BYTES && parseInputExample(file.toString('utf8'), inputNames);
+    if (rows) return { exampleRows: rows, warnings: [] };
   }
-  return [];
+  const warning =
+    'The input example is not used: it is no table of numbers with the inputs of the model, or larger than ' +
+    `${MAX_EXAMPLE_BYTES / 1024} KiB.`;
+  return { exampleRows: [], warnings: files.length > 0 ? [warning] : [] };
 }
 
 /**

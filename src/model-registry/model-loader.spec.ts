@@ -37,6 +37,13 @@ describe('ModelLoader', () => {
     });
   });
 
+  it('tells what of the files it did not use', async () => {
+    const { warnings, threshold, runner } = await loadFixture('free-metadata');
+    await runner.dispose();
+    expect(threshold).toBe(0.5);
+    expect(warnings).toEqual([expect.stringMatching(/^Nothing under metadata in MLmodel is used/)]);
+  });
+
   it('frees the runner of a model that it refuses', async () => {
     const runner = new FakeModelRunner(3, () => NaN);
     const refusing = new ModelLoader({ create: () => Promise.resolve(runner) });

@@ -26,16 +26,18 @@ export class ModelLoader {
    *
    * @throws ModelRejectedError
    */
-  async load({ mlmodel, onnx, digest }: ModelFiles, provenance: ModelProvenance): Promise<ServedModel> {
+  async load(files: ModelFiles, provenance: ModelProvenance): Promise<ServedModel> {
+    const { mlmodel, onnx, digest } = files;
     const { metadata } = mlmodel;
     const runner = await this.runners.create(onnx, declaredWidth(mlmodel));
     try {
-      const inputs = describeInputs(metadata, runner.width);
+      const { inputs, warnings } = describeInputs(files, runner.width, provenance.tags);
       await tryModel(runner, metadata);
       return {
         ...provenance,
         ref: { ...provenance.ref, digest },
         inputs,
+        warnings: [...files.warnings, ...warnings],
         threshold: metadata.threshold,
         loadedAt: new Date(),
         trainingMetrics: metadata.training_metrics,

@@ -28,6 +28,8 @@ export interface ServedModel extends ScoringSpec {
   digestVouched: boolean;
   /** Those that it was loaded with. */
   tags: ModelTags;
+  /** What of its files and tags is not used, and why. */
+  warnings: readonly string[];
   runId: string | undefined;
   sourceUri: string;
   loadedAt: Date;

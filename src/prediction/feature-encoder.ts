@@ -122,13 +122,18 @@ export class FeatureEncoder {
 /** Whether it is a number that stays finite as a float32: by far the most values are. */
 const isFloat32 = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(Math.fround(value));
 
+/** Whoever brings the model can say so; the client cannot. */
+const NOT_NULLABLE =
+  'may not be null: nothing with the model says that it may be missing. If it was trained so, name it in nullable_features, in its ' +
+  'metadata or a tag of the version (docs/model-contract.md)';
+
 /** What is no such number is null, and then NaN for the model, or an issue. */
 function encodeOther(value: unknown, input: ModelInput, path: string, issues: FeatureIssue[]): number {
   if (value === undefined) {
     issues.push({ kind: 'fit', path, message: 'is missing' });
   } else if (value === null) {
     if (!input.nullable) {
-      issues.push({ kind: 'fit', path, message: 'may not be null: the model never saw it missing' });
+      issues.push({ kind: 'fit', path, message: NOT_NULLABLE });
     }
   } else if (typeof value !== 'number') {
     issues.push({ kind: 'shape', path, message: `must be a number${input.nullable ? ' or null' : ''}` });

@@ -7,6 +7,10 @@ export const fixtureModel = (name: string): string => `file:${FIXTURE_MODELS}/${
 
 export const SERVED_MODELS = [
   'lightgbm-small',
+  'named-columns',
+  'reordered-columns',
+  'own-key',
+  'free-metadata',
   'sklearn-plain',
   'xgboost-plain',
   'no-signature',
@@ -32,6 +36,10 @@ export const REFUSED_MODELS: Readonly<Record<string, RegExp>> = {
   'known-rows-off': /Known row 31 of 32 is off by 0\.10 .+Save the model again/,
   'width-mismatch': /graph takes 7 inputs but MLmodel declares 5.+Save the model with the signature/,
   'names-mismatch': /graph takes 7 inputs but MLmodel declares 6.+Save the model with the signature and feature names/,
+  'names-disagree':
+    /feature_names are utilisation, months_late, credit_limit, the columns of its signature credit_limit,.+leave feature_names out/,
+  'unknown-member': /metadata\.credit_default\.feature_name: there is no such member.+docs\/model-contract\.md/,
+  'unknown-input': /feature_ranges names debt; nullable_features names bureau, which the model does not have as inputs/,
   truncated: /cannot load the ONNX file: it is damaged.+Copy or export it again/,
   'mlmodel-missing': /No MLmodel file.+MODEL_URI must name an MLflow model directory/,
   'mlmodel-unreadable': /not readable as YAML: save or download the model again/,

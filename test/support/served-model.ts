@@ -12,6 +12,7 @@ export const servedModel = (overrides: Partial<ServedModel> = {}): ServedModel =
   identity: 'm-7',
   digestVouched: false,
   tags: {},
+  warnings: [],
   runId: undefined,
   sourceUri: 'file:test-model',
   loadedAt: new Date('2026-01-01T00:00:00Z'),

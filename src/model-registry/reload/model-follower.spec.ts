@@ -546,6 +546,59 @@ describe('ModelFollower', () => {
     });
   });
 
+  describe('A model whose signature names its columns', () => {
+    const NAMED = `${FIXTURE_MODELS}/named-columns`;
+    const serveNamed = async () => {
+      source.register('1', NAMED);
+      source.moveAlias('1');
+      expect(await launch()).toEqual({ result: 'swapped' });
+    };
+    const inputNames = () => process.activeModel.current().inputs.map(({ name }) => name);
+
+    /** An older release did not read these names. */
+    const restartAfterAnOlderRelease = async () => {
+      const { served, ...state } = process.follower.servedState!;
+      await process.cache.writeState({ ...state, served: { ...served, inputNames: ['f0', 'f1', 'f2'] } });
+      return restart();
+    };
+
+    beforeEach(serveNamed);
+
+    it('is not followed by one with the same columns in another order', async () => {
+      source.register('2', `${FIXTURE_MODELS}/reordered-columns`);
+      source.moveAlias('2');
+      expect(await look()).toMatchObject({
+        result: 'rejected',
+        error: {
+          message: expect.stringMatching(/months_late, .+ instead of credit_limit, .+allow_signature_change=true/),
+        },
+      });
+      expect(process.liveVersion()).toBe('1');
+    });
+
+    it('serves on, with its names, when this release takes over from one that did not read them', async () => {
+      expect(await restartAfterAnOlderRelease()).toEqual({ result: 'swapped' });
+      expect(inputNames()).toEqual(['credit_limit', 'utilisation', 'months_late']);
+      expect(process.follower.servedState?.served.inputNames).toEqual(inputNames());
+    });
+
+    it('serves on then also without the registry', async () => {
+      source.failWith(outage);
+      expect(await restartAfterAnOlderRelease()).toEqual({ result: 'restored' });
+      expect(inputNames()).toEqual(['credit_limit', 'utilisation', 'months_late']);
+    });
+
+    it('is followed then by a version of the same names that was named meanwhile, and by no other', async () => {
+      source.register('2', `${FIXTURE_MODELS}/own-key`);
+      source.moveAlias('2');
+      expect(await restartAfterAnOlderRelease()).toEqual({ result: 'swapped' });
+      source.register('3', `${FIXTURE_MODELS}/reordered-columns`);
+      source.moveAlias('3');
+      expect(await restartAfterAnOlderRelease()).toEqual({ result: 'restored' });
+      expect(process.liveVersion()).toBe('2');
+    });
+  });
+
   describe('Another tag on the live version', () => {
     const tags = { nullableFeatures: 'credit_limit' };
     beforeEach(async () => {

@@ -266,17 +266,38 @@ export class ModelFollower {
     return { result };
   }
 
+  private async refuseOtherInputs(model: ServedModel, resolved: ResolvedVersion): Promise<void> {
+    try {
+      await this.assertSameInputs(model, resolved);
+    } catch (error) {
+      await model.runner.dispose();
+      throw error;
+    }
+  }
+
   /** Other inputs than the live model's (at start: than the last served one's) would break every client at once. */
-  private async refuseOtherInputs(model: ServedModel, { allowSignatureChange }: ResolvedVersion): Promise<void> {
-    const expected = this.activeModel.peek()?.inputs.map(({ name }) => name) ?? this.state?.served.inputNames;
+  private async assertSameInputs(model: ServedModel, { allowSignatureChange }: ResolvedVersion): Promise<void> {
+    if (allowSignatureChange) return;
     const given = model.inputs.map(({ name }) => name);
-    if (allowSignatureChange || !expected || expected.join('\n') === given.join('\n')) return;
-    await model.runner.dispose();
+    const expected = await this.expectedInputs(model);
+    if (!expected || expected.join('\n') === given.join('\n')) return;
     throw new ModelRejectedError(
       `The version takes other inputs than the live model (${given.join(', ')} instead of ${expected.join(', ')}). ` +
         'If clients are ready for that, set the tag allow_signature_change=true on the model version ' +
-        '(for a file: directory, allow_signature_change: true under metadata in MLmodel).',
+        '(for a file: directory, allow_signature_change: true under metadata.credit_default in MLmodel).',
     );
+  }
+
+  /**
+   * @returns undefined where nothing has served yet, or these very files have: an older release may have called their inputs
+   *   otherwise
+   */
+  private async expectedInputs({ ref }: ServedModel): Promise<readonly string[] | undefined> {
+    const live = this.activeModel.peek();
+    if (live) return live.inputs.map(({ name }) => name);
+    const served = this.state?.served;
+    if (!served || served.digest === ref.digest) return undefined;
+    return (await this.preparer.inputNamesOf(served)) ?? served.inputNames;
   }
 
   /**
@@ -297,6 +318,7 @@ export class ModelFollower {
       pinned,
     });
     this.logger.log('Model is live', { ...model.ref, inputs: model.inputs.length, pinned });
+    for (const warning of model.warnings) this.logger.warn(warning, model.ref);
   }
 
   private setState(state: ServedState): void {

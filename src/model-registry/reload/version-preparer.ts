@@ -71,6 +71,12 @@ export class VersionPreparer {
     return model;
   }
 
+  /** What the cached files themselves call their inputs; undefined where they are gone, or name none. */
+  async inputNamesOf({ digest }: CachedVersion): Promise<readonly string[] | undefined> {
+    const files = await readIntact(this.cache.directoryOf(digest), digest);
+    return files?.mlmodel.inputNames;
+  }
+
   private load(
     files: ModelFiles,
     { name, version, alias, identity, runId, digestVouched, tags }: Provenance,
