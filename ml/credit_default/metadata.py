@@ -1,4 +1,4 @@
-"""The knowledge that rides with the model in MLmodel's `metadata:`, for the service that will answer with it."""
+"""The knowledge that rides with the model, for the service that will answer with it: docs/model-contract.md."""
 
 from typing import Any, Final
 

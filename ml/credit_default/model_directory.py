@@ -112,7 +112,7 @@ def mlflow_arguments(model: onnx.ModelProto, metadata: dict[str, Any]) -> dict[s
     width = len(FEATURES)
     return {
         "onnx_model": model,
-        "metadata": metadata,
+        "metadata": {contract.OUR_KEY: metadata},
         # Tensors and not named columns: MLflow's own server cannot answer two columns from a column signature.
         "signature": ModelSignature(
             inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, width), "input")]),

@@ -25,7 +25,7 @@ def test_writes_a_directory_that_mlflow_loads_and_scores_with(fitted: Fitted, tm
     [taken] = described.signature.inputs.inputs
     probabilities = mlflow.pyfunc.load_model(str(directory)).predict(fitted.inputs)["probabilities"]
 
-    assert described.metadata == METADATA
+    assert described.metadata == {"credit_default": METADATA}
     assert (taken.type, taken.shape) == (np.float32, (-1, 10))
     assert (directory / "model.onnx").read_bytes() == fitted.model.SerializeToString()
     assert (directory / "input_example.json").exists()
@@ -38,7 +38,7 @@ def test_replaces_the_model_that_was_there(fitted: Fitted, tmp_path: Path) -> No
     (directory / "leftover").touch()
     model_directory.save(fitted.model, {"threshold": 0.5}, directory)
 
-    assert Model.load(str(directory)).metadata == {"threshold": 0.5}
+    assert Model.load(str(directory)).metadata == {"credit_default": {"threshold": 0.5}}
     assert not (directory / "leftover").exists()
     assert list(tmp_path.iterdir()) == [directory]
 
@@ -57,7 +57,7 @@ def test_keeps_the_old_model_when_the_new_one_cannot_be_written(fitted: Fitted, 
 
     with pytest.raises(RepresenterError):
         model_directory.save(fitted.model, {"threshold": object()}, directory)
-    assert Model.load(str(directory)).metadata == METADATA
+    assert model_directory.read(directory).metadata == METADATA
     assert list(tmp_path.iterdir()) == [directory]
 
 
@@ -70,6 +70,13 @@ def test_reads_back_what_it_wrote(fitted: Fitted, tmp_path: Path) -> None:
     assert model.threshold == 0.25
     assert model.sha256 == hashlib.sha256(fitted.model.SerializeToString()).hexdigest()
     np.testing.assert_array_equal(score(model.proto, fitted.inputs), score(fitted.model, fitted.inputs))
+
+
+def test_reads_what_was_written_before_the_service_had_a_key_of_its_own(fitted: Fitted, tmp_path: Path) -> None:
+    arguments = model_directory.mlflow_arguments(fitted.model, METADATA) | {"metadata": METADATA}
+    mlflow.onnx.save_model(path=str(tmp_path / "model"), **arguments)
+
+    assert model_directory.read(tmp_path / "model").metadata == METADATA
 
 
 def test_refuses_a_model_of_other_inputs(fitted: Fitted, tmp_path: Path) -> None:

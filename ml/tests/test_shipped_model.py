@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from mlflow.models import Model
 
-from credit_default import data
+from credit_default import data, model_directory
 from credit_default.arrays import FloatArray
 from credit_default.export import score
 from credit_default.features import FEATURES, NAMES, Direction, Feature
@@ -24,7 +23,7 @@ def model() -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def described() -> dict[str, Any]:
-    return Model.load(str(DIRECTORY)).metadata or {}
+    return model_directory.read(DIRECTORY).metadata
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@ from pathlib import Path
 import mlflow.pyfunc
 import pytest
 from mlflow import MlflowClient
-from mlflow.models import Model
 
 import train
 from credit_default import commands, training, tuning
@@ -33,7 +32,7 @@ def test_records_what_was_measured_with_the_model(
 ) -> None:
     assert train.main(["--data", str(data_file), "--out", str(tmp_path / "model")]) == 0
 
-    recorded = Model.load(str(tmp_path / "model")).metadata or {}
+    recorded = model_directory.read(tmp_path / "model").metadata
     measures = {"auc", "gini", "ks", "brier", "ece"}
     prefixes = ("", "unconstrained_", "holdout_")
     assert recorded["training_metrics"].keys() == {prefix + measure for prefix in prefixes for measure in measures}
@@ -90,7 +89,7 @@ def test_logs_and_registers_the_model_where_there_is_an_mlflow(
     client = MlflowClient()
     version = client.get_model_version(model_name, "1")
     run = client.get_run(version.run_id or "")
-    described = Model.load(str(out)).metadata or {}
+    described = model_directory.read(out).metadata
     assert version.tags == {"sha256": manifest.digest(out)}
     assert run.info.status == "FINISHED"
     assert run.data.params["dataset_sha256"] == described["dataset"]["sha256"]
@@ -110,7 +109,7 @@ def test_logs_and_registers_the_model_where_there_is_an_mlflow(
         )
     }
     loaded = mlflow.pyfunc.load_model(f"models:/{model_name}/1")
-    assert loaded.metadata.metadata["name"] == model_name
+    assert loaded.metadata.metadata["credit_default"]["name"] == model_name
     assert loaded.metadata.get_input_schema().inputs[0].shape == (-1, 10)
 
 
