@@ -1,6 +1,7 @@
 """What the service must refuse is not registered: the same verdicts on the models of docs/exporters.md."""
 
 import json
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,14 @@ from credit_default.refused import RefusedModelError
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "test" / "fixtures" / "exporters"
 DOCUMENT: dict[str, Any] = json.loads((FIXTURES / "cases.json").read_text())
-# Those that must be served say what they answer. One never ends, which only a process of its own could show.
-MODELS = sorted(
-    {
-        file.parent
-        for name in ("MLmodel", "model.onnx")
-        for file in (ROOT / "test" / "fixtures" / "models").glob(f"*/{name}")
-    }
-    - {ROOT / "test" / "fixtures" / "models" / "endless"}
-)
+MODELS = ROOT / "test" / "fixtures" / "models"
+# By heading; those below `Served` must be served as they are. One never ends, which only a process of its own could show.
+FIXTURES_BY_HEADING = {
+    section.splitlines()[0]: set(re.findall(r"^\| `([\w-]+)` \|", section, re.MULTILINE)) - {"endless"}
+    for section in (MODELS / "README.md").read_text().split("\n## ")[1:]
+}
+SERVED = FIXTURES_BY_HEADING["Served"]
+REFUSED = set().union(*FIXTURES_BY_HEADING.values()) - SERVED
 GRAPHS = {graph["name"]: graph for graph in DOCUMENT["graphs"]}
 
 
@@ -57,13 +57,15 @@ def test_judges_as_the_service_does(case: dict[str, Any], tmp_path: Path) -> Non
         )
 
 
-@pytest.mark.parametrize("directory", MODELS, ids=lambda directory: directory.name)
-def test_judges_the_services_own_fixtures_as_it_does(directory: Path) -> None:
-    if (directory / "expected.json").exists():
-        contract.check(directory)
-    else:
-        with pytest.raises(RefusedModelError):
-            contract.check(directory)
+@pytest.mark.parametrize("name", sorted(SERVED))
+def test_takes_the_services_own_fixtures_that_it_serves(name: str) -> None:
+    assert contract.check(MODELS / name).inputs
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_refuses_the_services_own_fixtures_that_it_refuses(name: str) -> None:
+    with pytest.raises(RefusedModelError):
+        contract.check(MODELS / name)
 
 
 def test_the_page_says_what_the_models_show() -> None:
