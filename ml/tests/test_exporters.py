@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "test" / "fixtures" / "exporters"
 DOCUMENT: dict[str, Any] = json.loads((FIXTURES / "cases.json").read_text())
 MODELS = ROOT / "test" / "fixtures" / "models"
-# By heading; those below `Served` must be served as they are. One never ends, which only a process of its own could show.
+# By heading; those below `Served` must be served as they are. One never ends, so it is left out.
 FIXTURES_BY_HEADING = {
     section.splitlines()[0]: set(re.findall(r"^\| `([\w-]+)` \|", section, re.MULTILINE)) - {"endless"}
     for section in (MODELS / "README.md").read_text().split("\n## ")[1:]
