@@ -5,7 +5,7 @@ import pytest
 from mlflow import MlflowClient
 
 import train
-from credit_default import commands, training, tuning
+from credit_default import commands, model_directory, training, tuning
 from credit_default.registry import manifest
 from tests.factories import make_clients, make_dataset, write_csv
 
