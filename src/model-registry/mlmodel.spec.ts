@@ -6,6 +6,17 @@ import { ModelRejectedError } from './model-rejected.error.js';
 
 const fixture = (name: string) => parseMlmodel(readFileSync(`${FIXTURE_MODELS}/${name}/MLmodel`, 'utf8'));
 
+const named = (signature: string[] | undefined, feature_names: string[] | undefined) =>
+  parseMlmodel(
+    JSON.stringify({
+      flavors: { onnx: { data: 'model.onnx' } },
+      ...(signature && {
+        signature: { inputs: JSON.stringify(signature.map((name) => ({ type: 'double', name, required: true }))) },
+      }),
+      metadata: { credit_default: { feature_names } },
+    }),
+  );
+
 describe('parseMlmodel', () => {
   it('reads what a model says of itself', () => {
     const { onnxPath, signatureWidth, metadata } = fixture('lightgbm-small');
@@ -39,17 +50,6 @@ describe('parseMlmodel', () => {
   });
 
   describe('the names of the inputs', () => {
-    const named = (signature: string[] | undefined, feature_names: string[] | undefined) =>
-      parseMlmodel(
-        JSON.stringify({
-          flavors: { onnx: { data: 'model.onnx' } },
-          ...(signature && {
-            signature: { inputs: JSON.stringify(signature.map((name) => ({ type: 'double', name, required: true }))) },
-          }),
-          metadata: { credit_default: { feature_names } },
-        }),
-      );
-
     it.each([
       ['the metadata', undefined, ['a', 'b']],
       ['the signature', ['a', 'b'], undefined],

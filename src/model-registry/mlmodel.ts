@@ -67,7 +67,7 @@ function parseDocument(text: string): z.output<typeof mlmodelSchema> {
   const result = mlmodelSchema.safeParse(document);
   if (!result.success) {
     throw new ModelRejectedError(
-      `MLmodel does not have the expected form (${describe(result.error)}): ` + 'save the model with mlflow.onnx.',
+      `MLmodel does not have the expected form (${describe(result.error)}): save the model with mlflow.onnx.`,
     );
   }
   return result.data;

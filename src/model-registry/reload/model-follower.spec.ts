@@ -64,6 +64,15 @@ describe('ModelFollower', () => {
     source.moveAlias('2');
   };
 
+  const inputNames = () => process.activeModel.current().inputs.map(({ name }) => name);
+
+  /** An older release did not read these names. */
+  const restartAfterAnOlderRelease = async () => {
+    const { served, ...state } = process.follower.servedState!;
+    await process.cache.writeState({ ...state, served: { ...served, inputNames: ['f0', 'f1', 'f2'] } });
+    return restart();
+  };
+
   /** The state of what serves cannot be replaced, while versions still can be added. */
   const breakState = () => {
     rmSync(path.join(cacheDirectory, 'served'), { recursive: true });
@@ -553,15 +562,6 @@ describe('ModelFollower', () => {
       source.moveAlias('1');
       expect(await launch()).toEqual({ result: 'swapped' });
     };
-    const inputNames = () => process.activeModel.current().inputs.map(({ name }) => name);
-
-    /** An older release did not read these names. */
-    const restartAfterAnOlderRelease = async () => {
-      const { served, ...state } = process.follower.servedState!;
-      await process.cache.writeState({ ...state, served: { ...served, inputNames: ['f0', 'f1', 'f2'] } });
-      return restart();
-    };
-
     beforeEach(serveNamed);
 
     it('is not followed by one with the same columns in another order', async () => {
