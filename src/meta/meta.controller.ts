@@ -47,6 +47,9 @@ export class MetaController {
               nullable,
             })),
             threshold: model.threshold,
+            defaultClass: model.defaultClass,
+            probabilityColumns: model.output.columns,
+            singleRows: model.runner.singleRows,
             trainingMetrics: { ...model.trainingMetrics },
             warnings: [...model.warnings],
           }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultClassSchema } from '../model-registry/default-class.js';
 
 export const metaResponseSchema = z
   .object({
@@ -29,6 +30,17 @@ export const metaResponseSchema = z
           )
           .describe("In the model's order."),
         threshold: z.number(),
+        defaultClass: defaultClassSchema.describe('The class whose probability the answers give.'),
+        probabilityColumns: z
+          .literal([1, 2])
+          .describe(
+            'Of the graph. A single column counts as the probability of the second class, which must be the default.',
+          ),
+        singleRows: z
+          .enum(['filled-late', 'gathered-first'])
+          .describe(
+            'filled-late: as fast as can be. gathered-first: the fast way was not shown to give the same scores, so it is not taken.',
+          ),
         trainingMetrics: z.record(z.string(), z.number()),
         warnings: z
           .array(z.string())

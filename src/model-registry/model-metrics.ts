@@ -18,6 +18,10 @@ export const modelMetricProviders = [
   }),
   makeGaugeProvider({ name: 'model_loaded_timestamp_seconds', help: 'When the live model was loaded, in Unix time.' }),
   makeCounterProvider({
+    name: 'model_single_rows_gathered_first_total',
+    help: 'Models that went live with the slower way for single rows, since the fast one was not shown to give the same scores.',
+  }),
+  makeCounterProvider({
     name: 'model_reloads_total',
     help: 'Attempts to change or confirm what serves, by how they ended. Looks that found nothing new do not count.',
     labelNames: ['result'],
@@ -59,6 +63,7 @@ export class ModelMetrics {
   constructor(
     @InjectMetric('model_info') private readonly info: Gauge,
     @InjectMetric('model_loaded_timestamp_seconds') private readonly loadedTimestamp: Gauge,
+    @InjectMetric('model_single_rows_gathered_first_total') private readonly gatheredFirst: Counter,
     @InjectMetric('model_reloads_total') private readonly reloads: Counter,
     @InjectMetric('model_reload_duration_seconds') private readonly reloadDuration: Histogram,
     @InjectMetric('model_serving_stale') private readonly servingStale: Gauge,
@@ -69,10 +74,11 @@ export class ModelMetrics {
     @InjectMetric('registry_last_success_timestamp_seconds') private readonly lastSuccess: Gauge,
   ) {}
 
-  modelActivated({ ref, loadedAt }: ServedModel): void {
+  modelActivated({ ref, loadedAt, runner }: ServedModel): void {
     this.info.reset();
     this.info.set({ ...ref, alias: ref.alias ?? '' }, 1);
     this.loadedTimestamp.set(loadedAt.getTime() / 1000);
+    if (runner.singleRows === 'gathered-first') this.gatheredFirst.inc();
   }
 
   /** Both change with time alone, so they are read when they are scraped. */

@@ -4,17 +4,24 @@ import { ActiveModel } from './active-model.js';
 import { ArtifactStores } from './artifacts/artifact-stores.js';
 import { ModelCache } from './cache/model-cache.js';
 import { type ModelFiles, readIntact, readModelDirectory } from './model-directory.js';
+import type { DefaultClass } from './default-class.js';
 import { ModelLoader } from './model-loader.js';
 import { ModelRejectedError } from './model-rejected.error.js';
 import { RegistryError } from './registry-error.js';
+import type { ModelRunner } from './runner/model-runner.js';
 import type { ModelRef, ServedModel } from './served-model.js';
 import { ModelSource } from './source/model-source.js';
 
 const BUSY_RETRY_AFTER_SECONDS = 1;
 const REGISTRY_RETRY_AFTER_SECONDS = 10;
 
-/** The bytes are what counts; name and version say where to look for them. */
-type PastModelRef = Omit<ModelRef, 'alias'>;
+/** The bytes are what counts, and which of their classes; name and version say where to look for them. */
+export interface PastModelRef extends Omit<ModelRef, 'alias'> {
+  /** Null where it was the second column, or the only one, whatever its label. */
+  defaultClass: DefaultClass | null;
+}
+
+type PastAction<T> = (model: Pick<ServedModel, 'runner'>) => Promise<T>;
 
 /**
  * Models that scored before, to score once more. What serves is not touched, and nothing stays behind: neither a session nor
@@ -34,14 +41,14 @@ export class PastModels implements OnApplicationShutdown {
   ) {}
 
   /**
-   * Runs `action` with the model of exactly these bytes: the live one, or one that is loaded from the cache, else from the
-   * registry, and freed afterwards. One at a time, since each may take a download and a second model's memory.
+   * Runs `action` with the model of exactly these bytes and this class: the live one, or one that is loaded from the cache, else
+   * from the registry, and freed afterwards. One at a time, since each may take a download and a second model's memory.
    *
    * @param action begins to score before it waits for anything, because the live model may be replaced meanwhile
    * @throws DomainError MODEL_GONE when these bytes are not to be had any more or cannot be run, REGISTRY_UNAVAILABLE, or
    *   OVERLOADED while another one is under way
    */
-  async use<T>(ref: PastModelRef, action: (model: ServedModel) => Promise<T>): Promise<T> {
+  async use<T>(ref: PastModelRef, action: PastAction<T>): Promise<T> {
     if (this.isBusy) {
       throw new DomainError('OVERLOADED', {
         detail: 'This instance loads one past model at a time. Try again when the other replay has ended.',
@@ -51,7 +58,7 @@ export class PastModels implements OnApplicationShutdown {
     this.isBusy = true;
     try {
       const live = this.activeModel.peek();
-      return live?.ref.digest === ref.digest ? await action(live) : await this.useLoaded(ref, action);
+      return live && isSame(live, ref) ? await action(live) : await this.useLoaded(ref, action);
     } finally {
       this.isBusy = false;
     }
@@ -61,27 +68,19 @@ export class PastModels implements OnApplicationShutdown {
     this.closing.abort();
   }
 
-  private async useLoaded<T>(ref: PastModelRef, action: (model: ServedModel) => Promise<T>): Promise<T> {
-    const model = await this.load(ref);
+  private async useLoaded<T>(ref: PastModelRef, action: PastAction<T>): Promise<T> {
+    const runner = await this.load(ref);
     try {
-      return await action(model);
+      return await action({ runner });
     } finally {
-      await model.runner.dispose();
+      await runner.dispose();
     }
   }
 
-  private async load(ref: PastModelRef): Promise<ServedModel> {
-    const { name, version, digest } = ref;
+  private async load(ref: PastModelRef): Promise<ModelRunner> {
     const files = await this.find(ref);
     try {
-      return await this.loader.load(files, {
-        ref: { name, version, alias: null },
-        identity: digest,
-        runId: undefined,
-        digestVouched: true,
-        tags: {},
-        sourceUri: this.source.uri,
-      });
+      return await this.loader.openPast(files, ref.defaultClass ?? 'second-column');
     } catch (error) {
       throw error instanceof ModelRejectedError ? gone('This release cannot run the model any more.', error) : error;
     }
@@ -111,6 +110,10 @@ export class PastModels implements OnApplicationShutdown {
     }
   }
 }
+
+const isSame = ({ ref, defaultClass, output }: ServedModel, past: PastModelRef): boolean =>
+  ref.digest === past.digest &&
+  (past.defaultClass ? past.defaultClass.label === defaultClass.label : output.column === output.columns - 1);
 
 const otherBytes = (version: string): ModelRejectedError =>
   new ModelRejectedError(`What the registry has as version ${version} now is another model.`);

@@ -1,5 +1,6 @@
+import type { DefaultClass } from './default-class.js';
 import type { ModelInput } from './model-inputs.js';
-import type { ModelRunner } from './runner/model-runner.js';
+import type { DefaultOutput, ModelRunner } from './runner/model-runner.js';
 import type { ModelTags } from './source/model-source.js';
 
 /** Names a model version in answers, metrics and logs. */
@@ -18,6 +19,7 @@ export interface ScoringSpec {
   inputs: readonly ModelInput[];
   /** A row is predicted to default when its probability is at least this. */
   threshold: number;
+  output: DefaultOutput;
 }
 
 /** A model that was verified, warmed up and tried, and may take traffic. Immutable. */
@@ -30,6 +32,8 @@ export interface ServedModel extends ScoringSpec {
   tags: ModelTags;
   /** What of its files and tags is not used, and why. */
   warnings: readonly string[];
+  /** Which of its classes the scores are the probability of. */
+  defaultClass: DefaultClass;
   runId: string | undefined;
   sourceUri: string;
   loadedAt: Date;

@@ -2,6 +2,8 @@
 export interface ScoringContext {
   /** See {@link scoringContext}. */
   id: string;
+  /** How its id is made of it; see {@link CONTEXT_FORMAT}. */
+  format: number;
   modelName: string;
   modelVersion: string;
   modelAlias: string | null;
@@ -11,6 +13,10 @@ export interface ScoringContext {
   onnxruntimeVersion: string;
   /** `process.platform`/`process.arch`, such as `linux/x64`: bit-equal replays are promised on the same one only. */
   platform: string;
+  /** Label of the class whose probability the scores are; null in format 1, where it was the second one, whatever its label. */
+  defaultClass: string | null;
+  /** Where that was said, as DefaultClass has it; null in format 1. */
+  defaultClassFrom: string | null;
 }
 
 export interface RecordWarning {

@@ -1,6 +1,9 @@
 import type { ServedModel } from '../model-registry/served-model.js';
-import { contextId } from './chain/row-hash.js';
+import { CONTEXT_FORMAT, contextId } from './chain/row-hash.js';
 import type { ScoringContext } from './prediction-record.js';
+
+/** What this process runs on, such as `linux/x64`. */
+export const PLATFORM = `${process.platform}/${process.arch}`;
 
 const contexts = new WeakMap<ServedModel, ScoringContext>();
 
@@ -11,8 +14,9 @@ export function scoringContext(model: ServedModel): ScoringContext {
   return context;
 }
 
-function describe({ ref, threshold, inputs, runner }: ServedModel): ScoringContext {
+function describe({ ref, threshold, inputs, runner, defaultClass }: ServedModel): ScoringContext {
   const context = {
+    format: CONTEXT_FORMAT,
     modelName: ref.name,
     modelVersion: ref.version,
     modelAlias: ref.alias,
@@ -20,7 +24,9 @@ function describe({ ref, threshold, inputs, runner }: ServedModel): ScoringConte
     threshold,
     featureNames: inputs.map(({ name }) => name),
     onnxruntimeVersion: runner.runtimeVersion,
-    platform: `${process.platform}/${process.arch}`,
+    platform: PLATFORM,
+    defaultClass: defaultClass.label,
+    defaultClassFrom: defaultClass.from,
   };
   return { id: contextId(context), ...context };
 }

@@ -46,6 +46,7 @@ describe('GET /predictions/{id}', () => {
       prediction: answer.prediction,
       threshold: answer.threshold,
       model: answer.model,
+      defaultClass: { label: '1', from: 'labels' },
       warnings: null,
       batchId: null,
       rowIndex: null,

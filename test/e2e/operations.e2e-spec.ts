@@ -76,6 +76,9 @@ describe('GET /meta', () => {
       alias: null,
       sourceUri: 'file:test/fixtures/models/lightgbm-small',
       threshold: 0.25,
+      defaultClass: { label: '1', from: 'labels' },
+      probabilityColumns: 2,
+      singleRows: 'filled-late',
       trainingMetrics: { auc: 0.82441, brier: 0.10648, holdout_auc: 0.672619 },
       inputs: [
         {

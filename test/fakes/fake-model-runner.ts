@@ -3,6 +3,7 @@ import type { ModelRun, ModelRunner, RowScore } from '../../src/model-registry/r
 /** Scores each row with a function instead of a model. */
 export class FakeModelRunner implements ModelRunner {
   readonly runtimeVersion = 'fake';
+  readonly singleRows = 'filled-late';
   isDisposed = false;
 
   constructor(
@@ -19,6 +20,8 @@ export class FakeModelRunner implements ModelRunner {
   async scoreRow(row: Float32Array): Promise<RowScore> {
     return { run: await this.score(row, 1), index: 0 };
   }
+
+  gatherFirst(): void {}
 
   dispose(): Promise<void> {
     this.isDisposed = true;

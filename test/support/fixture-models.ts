@@ -17,6 +17,14 @@ export const SERVED_MODELS = [
   'single-column',
   'single-vector',
   'extra-outputs',
+  'bool-labels',
+  'zeros-break-it',
+] as const;
+
+/** Served once a tag says which class is the default, and refused without. */
+export const LABELLED_MODELS = [
+  ['string-labels', 'bad'],
+  ['other-integers', '2'],
 ] as const;
 
 /** Loads, or not even that, and never comes back. */
@@ -24,8 +32,14 @@ export const ENDLESS_MODEL = 'endless';
 
 /** Each with what must be said of it: the fault, then how to put it right. */
 export const REFUSED_MODELS: Readonly<Record<string, RegExp>> = {
-  'nan-probability': /not probabilities \(not finite.+Export it with its sigmoid or calibration included/,
-  'out-of-range-probability': /outside 0 to 1\).+Export it with its sigmoid or calibration included/,
+  'string-labels':
+    /classes are "bad", "good", and nothing says.+If it is "bad".+\{'default_class': 'bad'\}.+default_class=bad/,
+  'other-integers': /classes are "1", "2", and nothing says which of them is the default/,
+  'nan-probability': /not probabilities \(not finite\) for 64 of 64 rows.+Export it again/,
+  'out-of-range-probability':
+    /\(outside 0 to 1\) for 64 of 64 rows.+Export it with its sigmoid or calibration included/,
+  'margin-at-zero': /\(outside 0 to 1\) for \d+ of 64 rows.+Export it with its sigmoid.+known_rows or an input_example/,
+  'raw-scores': /two columns of scores do not add up to 1.+Export the model with its sigmoid/,
   'two-inputs': /has 2 inputs \(account, history\).+Export it with one float tensor/,
   'string-input': /is a string tensor; it must be float32.+encode categories beforehand/,
   'double-input': /is a float64 tensor; it must be float32.+Export it with/,

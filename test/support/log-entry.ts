@@ -1,9 +1,10 @@
 import { newId } from '../../src/common/ids/new-id.js';
-import { contextId } from '../../src/prediction-log/chain/row-hash.js';
+import { CONTEXT_FORMAT, contextId } from '../../src/prediction-log/chain/row-hash.js';
 import type { LogEntry, PredictionRow, ScoringContext } from '../../src/prediction-log/prediction-record.js';
 
 export function scoringContextFixture(overrides: Partial<ScoringContext> = {}): ScoringContext {
   const context = {
+    format: CONTEXT_FORMAT,
     modelName: 'test-model',
     modelVersion: '7',
     modelAlias: 'production',
@@ -12,6 +13,8 @@ export function scoringContextFixture(overrides: Partial<ScoringContext> = {}): 
     featureNames: ['income', 'age_of_account'],
     onnxruntimeVersion: '1.30.0',
     platform: 'linux/x64',
+    defaultClass: '1',
+    defaultClassFrom: 'labels',
     ...overrides,
   };
   return { id: contextId(context), ...context };

@@ -9,6 +9,8 @@ export const servedModel = (overrides: Partial<ServedModel> = {}): ServedModel =
     { name: 'age_of_account', nullable: true, range: [0, 600] },
   ],
   threshold: 0.5,
+  output: { name: 'probabilities', columns: 2, column: 1 },
+  defaultClass: { label: '1', from: 'labels' },
   identity: 'm-7',
   digestVouched: false,
   tags: {},

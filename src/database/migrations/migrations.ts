@@ -1,8 +1,13 @@
 import { PredictionLog1764000000000 } from './1764000000000-prediction-log.js';
 import { IdempotencyRoute1764300000000 } from './1764300000000-idempotency-route.js';
+import { ScoringContextFormat1764600000000 } from './1764600000000-scoring-context-format.js';
 
 /**
  * Every migration, oldest first. Each one works with the release before it: `migration:run` comes before the rollout, and
  * old instances go on writing until they are replaced.
  */
-export const migrations = [PredictionLog1764000000000, IdempotencyRoute1764300000000];
+export const migrations = [
+  PredictionLog1764000000000,
+  IdempotencyRoute1764300000000,
+  ScoringContextFormat1764600000000,
+];

@@ -1,6 +1,8 @@
+import type { DeclaredDefault, DefaultClass } from '../default-class.js';
+
 /** What one run of a model gave. */
 export interface ModelRun {
-  /** `[n]` probabilities of class 1 (default), as far as {@link isProbability} says so. */
+  /** `[n]` probabilities of default, as far as {@link isProbability} says so. */
   probabilities: Float32Array;
   /** Without the wait for the run's turn. */
   durationMs: number;
@@ -16,6 +18,20 @@ export interface RowScore {
   index: number;
 }
 
+/** Where a graph has the probability of default. Plain data: it also travels to worker threads. */
+export interface DefaultOutput {
+  name: string;
+  /** `[N, 2]`, or `[N, 1]` and `[N]`. */
+  columns: 1 | 2;
+  column: 0 | 1;
+}
+
+/**
+ * How single rows come to their run. `filled-late`: their tensor is made when the first one comes, and filled until onnxruntime-node
+ * reads it, which costs a row no wait. `gathered-first`: they are gathered, and then a tensor is made.
+ */
+export type SingleRows = 'filled-late' | 'gathered-first';
+
 /** A model that can score rows: the seam between the service and the engine that evaluates the model. */
 export interface ModelRunner {
   /** Number of inputs, d. */
@@ -23,6 +39,12 @@ export interface ModelRunner {
 
   /** Version of the engine: another one may give other last bits. */
   readonly runtimeVersion: string;
+
+  /** How {@link scoreRow} works. */
+  readonly singleRows: SingleRows;
+
+  /** From now on rows are `gathered-first`. */
+  gatherFirst(): void;
 
   /**
    * Scores rows in a run of their own.
@@ -42,12 +64,26 @@ export interface ModelRunner {
   dispose(): Promise<void>;
 }
 
+/** What has to be known of a model before its graph can be judged. */
+export interface RunnerOptions {
+  /** Number of inputs that the model's description claims, where it does. */
+  declaredWidth: number | undefined;
+  declaredDefault: DeclaredDefault;
+  /** Rows `[n, width]`, three at least, to run the graph with for the first time. @throws ModelRejectedError */
+  trialRows: (width: number) => Float32Array;
+}
+
+export interface CreatedRunner {
+  runner: ModelRunner;
+  output: DefaultOutput;
+  defaultClass: DefaultClass;
+}
+
 /** Creates runners; a class and not an interface, so that it can be injected. */
 export abstract class ModelRunnerFactory {
   /**
    * @param model the bytes of an ONNX file
-   * @param declaredWidth number of inputs that the model's description claims, where it does
    * @throws ModelRejectedError when the model cannot be served
    */
-  abstract create(model: Uint8Array, declaredWidth: number | undefined): Promise<ModelRunner>;
+  abstract create(model: Uint8Array, options: RunnerOptions): Promise<CreatedRunner>;
 }

@@ -5,8 +5,14 @@ import { keepBusy } from '../../../test/support/keep-busy.js';
 import type { ModelRunner } from './model-runner.js';
 import { OnnxModelRunnerFactory } from './onnx-model-runner.js';
 
-const create = (name: string, declaredWidth?: number) =>
-  new OnnxModelRunnerFactory().create(readFileSync(`${FIXTURE_MODELS}/${name}/model.onnx`), declaredWidth);
+async function create(name: string, declaredWidth?: number): Promise<ModelRunner> {
+  const { runner } = await new OnnxModelRunnerFactory().create(readFileSync(`${FIXTURE_MODELS}/${name}/model.onnx`), {
+    declaredWidth,
+    declaredDefault: undefined,
+    trialRows: (width) => new Float32Array(3 * width),
+  });
+  return runner;
+}
 
 describe('OnnxModelRunner', () => {
   let runner: ModelRunner;

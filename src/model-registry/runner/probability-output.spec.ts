@@ -19,7 +19,7 @@ function sessionWith(outputs: Output[], failure?: Error): InferenceSession {
       Object.fromEntries(
         fetched.map(({ name, dims }) => {
           const size = dims!.reduce((product, dim) => product * dim, 1);
-          return [name, new Tensor('float32', new Float32Array(size), dims)];
+          return [name, new Tensor('float32', new Float32Array(size).fill(0.5), dims)];
         }),
       ),
     );
@@ -27,7 +27,8 @@ function sessionWith(outputs: Output[], failure?: Error): InferenceSession {
   return { outputMetadata, run } as unknown as InferenceSession;
 }
 
-const find = (outputs: Output[], failure?: Error) => findProbabilityOutput(sessionWith(outputs, failure), 'input', 4);
+const find = (outputs: Output[], failure?: Error) =>
+  findProbabilityOutput(sessionWith(outputs, failure), 'input', 4, new Float32Array(12));
 
 const label: Output = { name: 'label', type: 'int64' };
 const float = (name: string, ...dims: number[]): Output => ({ name, type: 'float32', dims });
@@ -64,7 +65,7 @@ describe('findProbabilityOutput', () => {
 
   it('refuses a model that fails on more than one row', async () => {
     await expect(find([float('y', 3)], new Error('shape'))).rejects.toThrow(
-      /cannot score 3 rows of zeros. Export it with a dynamic batch dimension/,
+      /cannot score 3 rows together. Export it with a dynamic batch dimension/,
     );
   });
 });

@@ -1,3 +1,4 @@
+import type { DefaultClass } from '../../model-registry/default-class.js';
 import type { ChainGroupEntity } from '../entities/chain-group.entity.js';
 import type { PredictionEntity } from '../entities/prediction.entity.js';
 import type { PredictionOutcomeEntity } from '../entities/prediction-outcome.entity.js';
@@ -31,6 +32,7 @@ export function predictionRecord(
     prediction: row.prediction,
     threshold: context.threshold,
     model: modelOf(context),
+    defaultClass: defaultClassOf(context),
     warnings: row.warnings,
     requestId: row.requestId,
     traceId: row.traceId,
@@ -67,6 +69,9 @@ const modelOf = ({ modelName, modelVersion, modelAlias, modelDigest }: ScoringCo
   alias: modelAlias,
   digest: modelDigest,
 });
+
+const defaultClassOf = ({ defaultClass, defaultClassFrom }: ScoringContextEntity) =>
+  defaultClass === null ? null : { label: defaultClass, from: defaultClassFrom as DefaultClass['from'] };
 
 const isoTimeOf = (id: string): string => new Date(timeOfId(id)).toISOString();
 

@@ -19,13 +19,23 @@ export class PredictionRecords {
 
   /** @throws DomainError PREDICTION_NOT_FOUND, PREDICTION_LOG_UNAVAILABLE */
   async get(id: string): Promise<PredictionRecord> {
+    return (await this.getScored(id)).record;
+  }
+
+  /**
+   * A record with its inputs in the order in which they were scored, null once erased: it names them, and other releases may name
+   * them otherwise.
+   *
+   * @throws as {@link get}
+   */
+  async getScored(id: string): Promise<{ record: PredictionRecord; inputs: readonly number[] | null }> {
     const found = await lookUp(this.database, async (manager) => {
       const row = await manager.findOneBy(PredictionEntity, { id });
       return row && withSurroundings(manager, [row]);
     });
     if (!found) throw predictionNotFound();
     const [record] = recordsOf(found);
-    return record!;
+    return { record: record!, inputs: found.rows[0]!.inputs };
   }
 
   /**

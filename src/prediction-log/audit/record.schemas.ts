@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultClassSchema } from '../../model-registry/default-class.js';
 import {
   modelRefSchema,
   NO_CONTROL_CHARACTERS,
@@ -71,6 +72,11 @@ export const predictionRecordSchema = z
     prediction: predictedClass,
     threshold,
     model: modelRefSchema,
+    defaultClass: defaultClassSchema
+      .nullable()
+      .describe(
+        'The class whose probability it is; null for answers of releases that took the second one, whatever its label.',
+      ),
     warnings: z.array(warningSchema).nullable(),
     requestId: z.string().describe('The X-Request-Id of the request that it answered.'),
     traceId: z.string().nullable(),

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../common/errors/domain-error.js';
 import { PastModels } from '../../model-registry/past-models.js';
-import { scoringContext } from '../scoring-context.js';
+import { PLATFORM } from '../scoring-context.js';
 import { PredictionRecords } from './prediction-records.js';
 import type { ReplayResponse } from './record.schemas.js';
 
@@ -19,23 +19,23 @@ export class ReplayService {
    * @throws DomainError PREDICTION_NOT_FOUND, PREDICTION_ERASED, PREDICTION_LOG_UNAVAILABLE, and as {@link PastModels.use}
    */
   async replay(id: string): Promise<ReplayResponse> {
-    const record = await this.records.get(id);
-    const { inputs } = record;
+    const { record, inputs } = await this.records.getScored(id);
     if (!inputs) {
       throw new DomainError('PREDICTION_ERASED', {
         detail: 'The inputs were erased, so there is nothing to score again. What was answered is still on record.',
       });
     }
-    const [run, context] = await this.models.use(record.model, async (past) => [
-      await past.runner.score(
-        Float32Array.from(past.inputs, ({ name }) => inputs[name] ?? NaN),
+    const { model, defaultClass } = record;
+    const [run, runtime] = await this.models.use({ ...model, defaultClass }, async ({ runner }) => [
+      await runner.score(
+        Float32Array.from({ length: runner.width }, (_, i) => inputs[i] ?? NaN),
         1,
       ),
-      scoringContext(past),
+      { onnxruntimeVersion: runner.runtimeVersion, platform: PLATFORM },
     ]);
     const probability = run.probabilities[0]!;
     const recorded = scoredBy(record, record);
-    const replayed = scoredBy(context, { probability, prediction: probability >= context.threshold ? 1 : 0 });
+    const replayed = scoredBy(runtime, { probability, prediction: probability >= record.threshold ? 1 : 0 });
     return {
       id,
       identical: Object.is(recorded.probability, replayed.probability),

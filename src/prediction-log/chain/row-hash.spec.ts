@@ -34,6 +34,7 @@ const outcome = {
 };
 const erasure = { id: ID, referenceHmac: new Uint8Array(32).fill(7), rowCount: 2, requestId: 'request-1' };
 const context = {
+  format: 1,
   modelName: 'credit-default-model',
   modelVersion: '3',
   modelAlias: 'production',
@@ -42,7 +43,11 @@ const context = {
   featureNames: ['a', 'b'],
   onnxruntimeVersion: '1.30.0',
   platform: 'linux/x64',
+  defaultClass: null,
+  defaultClassFrom: null,
 };
+
+const context2 = { ...context, format: 2, defaultClass: 'bad', defaultClassFrom: 'tag' };
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
@@ -60,8 +65,14 @@ describe('the hashes of rows', () => {
     expect(hex(actual)).toBe(expected);
   });
 
-  it("name a context by its content's", () => {
+  it("name a context by its content's, as its format says", () => {
     expect(contextId(context)).toBe('2a540463-8652-3783-a2ea-08ea04d5fc9c');
+    expect(contextId(context2)).toBe('cf587bdc-199a-6106-ea85-a8a31ad82b76');
+  });
+
+  it('name no context that has what its format does not cover, or of a newer one', () => {
+    expect(() => contextId({ ...context2, format: 1 })).toThrow('of format 1 has no default class');
+    expect(() => contextId({ ...context2, format: 3 })).toThrow('of format 3 is newer than this release');
   });
 
   it('do not depend on how a float32 is written as text', () => {
@@ -145,7 +156,10 @@ describe('a hash', () => {
     ['feature names', { featureNames: ['ab'] }],
     ['runtime', { onnxruntimeVersion: '1.30.1' }],
     ['platform', { platform: 'linux/arm64' }],
+    ['format', { format: 1, defaultClass: null, defaultClassFrom: null }],
+    ['default class', { defaultClass: 'good' }],
+    ['default class, where it comes from', { defaultClassFrom: 'metadata' }],
   ])('of a context covers its %s', (_what, change) => {
-    expect(contextId({ ...context, ...change })).not.toBe(contextId(context));
+    expect(contextId({ ...context2, ...change })).not.toBe(contextId(context2));
   });
 });

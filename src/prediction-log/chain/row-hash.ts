@@ -78,8 +78,21 @@ export function erasureHash({ id, referenceHmac, rowCount, requestId }: ErasureR
   );
 }
 
-/** A context is named by its own content, so a row's hash covers it too. */
+/**
+ * The format of a scoring context that this release writes. It decides what the context's id covers:
+ * 1: all but the default class, which it does not have.
+ * 2: the default class too, and where that was said.
+ */
+export const CONTEXT_FORMAT = 2;
+
+/**
+ * A context is named by its own content, so a row's hash covers it too.
+ *
+ * @throws Error where it has what its format does not have, or is of a format that is newer than this release
+ */
 export function contextId(context: Omit<ScoringContext, 'id'>): string {
+  const { format, defaultClass, defaultClassFrom } = context;
+  if (format > CONTEXT_FORMAT) throw new Error(`A scoring context of format ${format} is newer than this release.`);
   encoder
     .start()
     .text('context')
@@ -90,6 +103,11 @@ export function contextId(context: Omit<ScoringContext, 'id'>): string {
     .number(context.threshold)
     .text(context.onnxruntimeVersion)
     .text(context.platform);
+  // A number where format 1 has a name, so that neither can be passed off as the other.
+  if (format > 1) encoder.number(format).text(defaultClass).text(defaultClassFrom);
+  else if (defaultClass !== null || defaultClassFrom !== null) {
+    throw new Error('A scoring context of format 1 has no default class.');
+  }
   for (const name of context.featureNames) encoder.text(name);
   return uuidOf(sha256(encoder.finish()));
 }

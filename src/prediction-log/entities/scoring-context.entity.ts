@@ -6,6 +6,9 @@ export class ScoringContextEntity {
   @PrimaryColumn('uuid')
   id!: string;
 
+  @Column('smallint')
+  format!: number;
+
   @Column('text', { name: 'model_name' })
   modelName!: string;
 
@@ -29,4 +32,10 @@ export class ScoringContextEntity {
 
   @Column('text')
   platform!: string;
+
+  @Column('text', { name: 'default_class', nullable: true })
+  defaultClass!: string | null;
+
+  @Column('text', { name: 'default_class_from', nullable: true })
+  defaultClassFrom!: string | null;
 }

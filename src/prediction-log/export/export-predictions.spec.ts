@@ -63,6 +63,8 @@ describe('exportPredictions', () => {
       model_version: context.modelVersion,
       model_alias: context.modelAlias,
       model_digest: context.modelDigest,
+      default_class: '1',
+      default_class_from: 'labels',
       onnxruntime_version: context.onnxruntimeVersion,
       platform: context.platform,
       probability: Math.fround(0.3),

@@ -1,7 +1,8 @@
 /** Columns under the names of ScoringContext. */
 export const CONTEXT_COLUMNS = `
-  id, model_name AS "modelName", model_version AS "modelVersion", model_alias AS "modelAlias", model_digest AS "modelDigest",
-  threshold, feature_names AS "featureNames", onnxruntime_version AS "onnxruntimeVersion", platform`;
+  id, format, model_name AS "modelName", model_version AS "modelVersion", model_alias AS "modelAlias", model_digest AS "modelDigest",
+  threshold, feature_names AS "featureNames", onnxruntime_version AS "onnxruntimeVersion", platform,
+  default_class AS "defaultClass", default_class_from AS "defaultClassFrom"`;
 
 /** Columns under the names of StoredPrediction; `inputs` and `reference` are null once erased. */
 export const PREDICTION_COLUMNS = `

@@ -39,6 +39,14 @@ describe('A spooled entry', () => {
     expect(roundTrip({ ...entry, idempotency })).toEqual(entry);
   });
 
+  it('is of format 1 where its context is one of the release before', () => {
+    const context = scoringContextFixture({ format: 1, defaultClass: null, defaultClassFrom: null });
+    const { format: _format, defaultClass: _class, defaultClassFrom: _from, ...written } = context;
+    const decoder = new EntryDecoder();
+    decoder.decode(Buffer.from(JSON.stringify({ context: written })));
+    expect(decoder.decode(encodeEntry(logEntry({ context })))!.context).toEqual(context);
+  });
+
   it('is not read without its context', () => {
     const entry = logEntry();
     expect(() => new EntryDecoder().decode(encodeEntry(entry))).toThrow(entry.context.id);

@@ -12,6 +12,9 @@ interface SpooledRow extends Omit<PredictionRow, 'inputs'> {
 
 type Payload = { context: ScoringContext } | { entry: SpooledEntry };
 
+/** What a context of a release before format 2 does not say. */
+const OF_FORMAT_1 = { format: 1, defaultClass: null, defaultClassFrom: null };
+
 const encode = (payload: Payload): Buffer => Buffer.from(JSON.stringify(payload));
 
 /** A context stands in a segment before the first entry that names it. */
@@ -42,7 +45,7 @@ export class EntryDecoder {
   decode(bytes: Buffer): LogEntry | undefined {
     const payload = JSON.parse(bytes.toString()) as Payload;
     if ('entry' in payload) return this.entry(payload.entry);
-    this.contexts.set(payload.context.id, payload.context);
+    this.contexts.set(payload.context.id, { ...OF_FORMAT_1, ...payload.context });
     return undefined;
   }
 

@@ -188,6 +188,26 @@ describe('a scoring context', () => {
     await sql(`UPDATE scoring_contexts SET model_version = '8'`);
     expect(await findings()).toEqual([`scoring_contexts ${group[0]!.context.id}: is not what was recorded`]);
   });
+
+  it.each([
+    ['its class', `default_class = 'good'`],
+    ['where its class was said', `default_class_from = 'assumed'`],
+    ['its format', 'format = 1'],
+    [
+      'its format and class, to those of a release before',
+      'format = 1, default_class = NULL, default_class_from = NULL',
+    ],
+  ])('is named when %s was changed', async (_what, change) => {
+    await sql(`UPDATE scoring_contexts SET ${change}`);
+    expect(await findings()).toEqual([`scoring_contexts ${group[0]!.context.id}: is not what was recorded`]);
+  });
+
+  it('of a newer format is left to a newer release', async () => {
+    await sql('UPDATE scoring_contexts SET format = 3');
+    expect(await findings()).toEqual([
+      `scoring_contexts ${group[0]!.context.id}: is of format 3, which only a newer release can check: run its log:verify`,
+    ]);
+  });
 });
 
 describe('an outcome', () => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Client } from 'pg';
 import { type TestDatabase, testDatabases } from '../../../test/support/database.js';
-import { logEntry, predictionRow } from '../../../test/support/log-entry.js';
+import { logEntry, predictionRow, scoringContextFixture } from '../../../test/support/log-entry.js';
 import { RecordedLog } from '../../../test/support/recorded-log.js';
 import { testConfig } from '../../../test/support/test-config.js';
 import { newId } from '../../common/ids/new-id.js';
@@ -53,6 +53,33 @@ const newestGroups = () =>
   );
 
 describe('a log as the service wrote it', () => {
+  it('fits where the release before wrote too: its contexts are of format 1, which knows no default class', async () => {
+    const context = scoringContextFixture({ format: 1, defaultClass: null, defaultClassFrom: null });
+    // That release names no columns that it does not know.
+    await sql(
+      `INSERT INTO scoring_contexts (id, model_name, model_version, model_alias, model_digest, threshold, feature_names,
+         onnxruntime_version, platform)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      [
+        context.id,
+        context.modelName,
+        context.modelVersion,
+        context.modelAlias,
+        context.modelDigest,
+        context.threshold,
+        context.featureNames,
+        context.onnxruntimeVersion,
+        context.platform,
+      ],
+    );
+    await log.record(logEntry({ context }), logEntry());
+    expect(await findingsOf()).toEqual([]);
+    expect(await sql('SELECT format, default_class AS label FROM scoring_contexts ORDER BY format')).toEqual([
+      { format: 1, label: null },
+      { format: 2, label: '1' },
+    ]);
+  });
+
   it('fits: single predictions, batches, outcomes and erasures', async () => {
     const singles = Array.from({ length: 20 }, (_, i) => logEntry({ caller: i % 2 ? 'web-shop' : null }));
     const odd = predictionRow({

@@ -1,6 +1,6 @@
 import type { Query } from '../../database/query.js';
 import type { ChainHead } from '../chain/chain-writer.js';
-import { contextId } from '../chain/row-hash.js';
+import { CONTEXT_FORMAT, contextId } from '../chain/row-hash.js';
 import type { ScoringContext } from '../prediction-record.js';
 import { CONTEXT_COLUMNS } from '../scan/columns.js';
 import type { IdRange } from '../scan/id-range.js';
@@ -54,7 +54,11 @@ export async function verifyLog(
 async function checkedContexts(query: Query, findings: Findings): Promise<ReadonlySet<string>> {
   const contexts = await query<ScoringContext>(`SELECT ${CONTEXT_COLUMNS} FROM scoring_contexts`);
   for (const context of contexts) {
-    if (!isRecorded(context)) findings.add(`scoring_contexts ${context.id}: is not what was recorded`);
+    if (context.format > CONTEXT_FORMAT) {
+      findings.add(
+        `scoring_contexts ${context.id}: is of format ${context.format}, which only a newer release can check: run its log:verify`,
+      );
+    } else if (!isRecorded(context)) findings.add(`scoring_contexts ${context.id}: is not what was recorded`);
   }
   return new Set(contexts.map(({ id }) => id));
 }

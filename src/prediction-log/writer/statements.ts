@@ -93,8 +93,8 @@ export const insertContext = (context: ScoringContext): QueryConfig => ({
   name: 'insert-context',
   text: `
     INSERT INTO scoring_contexts (id, model_name, model_version, model_alias, model_digest, threshold, feature_names,
-      onnxruntime_version, platform)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+      onnxruntime_version, platform, format, default_class, default_class_from)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT DO NOTHING`,
   values: [
     context.id,
@@ -106,5 +106,8 @@ export const insertContext = (context: ScoringContext): QueryConfig => ({
     context.featureNames,
     context.onnxruntimeVersion,
     context.platform,
+    context.format,
+    context.defaultClass,
+    context.defaultClassFrom,
   ],
 });

@@ -53,8 +53,8 @@ export class BatchPool implements OnApplicationShutdown {
    * @throws DomainError as {@link answerBatch}
    */
   async answer(body: Buffer<ArrayBuffer>, model: ServedModel, records: boolean): Promise<BatchAnswer> {
-    const { ref, inputs, threshold, onnx } = model;
-    const task = { body, spec: { ref, inputs, threshold }, onnx, records };
+    const { ref, inputs, threshold, output, onnx } = model;
+    const task = { body, spec: { ref, inputs, threshold, output }, onnx, records };
     const { answer, failure } = await this.run(task, isAlone(body) ? [body.buffer] : []);
     if (answer) return answer;
     throw new DomainError(failure.code, {

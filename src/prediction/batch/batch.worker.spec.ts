@@ -5,9 +5,9 @@ import type { BatchTask } from './batch-pool.js';
 import { answer } from './batch.worker.js';
 
 async function taskFor(model: string, body: string): Promise<BatchTask> {
-  const { ref, inputs, threshold, onnx, runner } = await loadFixture(model);
+  const { ref, inputs, threshold, output, onnx, runner } = await loadFixture(model);
   await runner.dispose();
-  return { body: Buffer.from(body), spec: { ref, inputs, threshold }, onnx, records: false };
+  return { body: Buffer.from(body), spec: { ref, inputs, threshold, output }, onnx, records: false };
 }
 
 const bodyOf = (rows: unknown[]) => JSON.stringify({ data: rows.map((features) => ({ features })) });

@@ -7,7 +7,7 @@ import { answerBatch } from './batch-answer.js';
 import type { BatchOutcome, BatchTask } from './batch-pool.js';
 
 const runners = new OnnxModelRunnerFactory();
-let held: { digest: string; runner: ModelRunner } | undefined;
+let held: { digest: string; column: number; runner: ModelRunner } | undefined;
 
 /** What the pool calls: an answer's bytes are moved to the other thread, not copied. */
 export default async function answerAndMove(task: BatchTask): Promise<ReturnType<typeof move> | BatchOutcome> {
@@ -31,12 +31,14 @@ export async function answer({ body, spec, onnx, records }: BatchTask): Promise<
 }
 
 /** A worker answers one batch at a time, so the model of the last one is the only one it has to hold. */
-async function runnerOf({ ref, inputs }: ScoringSpec, onnx: Uint8Array): Promise<ModelRunner> {
-  if (held?.digest !== ref.digest) {
+async function runnerOf({ ref, inputs, output }: ScoringSpec, onnx: Uint8Array): Promise<ModelRunner> {
+  // Another tag may make another class of the same bytes the default.
+  if (held?.digest !== ref.digest || held.column !== output.column) {
     const previous = held;
     held = undefined;
     await previous?.runner.dispose();
-    held = { digest: ref.digest, runner: await runners.create(onnx, inputs.length) };
+    const runner = await runners.open(onnx, inputs.length, output);
+    held = { digest: ref.digest, column: output.column, runner };
   }
   return held.runner;
 }
