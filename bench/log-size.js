@@ -121,13 +121,16 @@ function drive(service, durationMs) {
 
 async function measureLookUps({ name, client, service }) {
   const { rows } = await client.query(`SELECT id, reference FROM predictions ORDER BY random() LIMIT ${2 * LOOK_UPS}`);
-  const paths = {
-    id: ({ id }) => `/predictions/${id}`,
-    reference: ({ reference }) => `/predictions?reference=${reference}`,
+  const requests = {
+    id: ({ id }) => [`/predictions/${id}`],
+    reference: ({ reference }) => ['/predictions/search', { reference }],
   };
   const measured = [];
-  for (const [by, path] of Object.entries(paths)) {
-    const ask = (row) => timeLookUp(service.url + path(row), row.id);
+  for (const [by, request] of Object.entries(requests)) {
+    const ask = (row) => {
+      const [path, body] = request(row);
+      return timeLookUp(service.url + path, body, row.id);
+    };
     for (const row of rows.slice(LOOK_UPS)) await ask(row); // warm-up
     const times = [];
     for (const row of rows.slice(0, LOOK_UPS)) times.push(await ask(row));
@@ -138,19 +141,18 @@ async function measureLookUps({ name, client, service }) {
 }
 
 /** @throws Error when the answer does not hold the record */
-async function timeLookUp(url, id) {
+async function timeLookUp(url, body, id) {
   const startedAt = performance.now();
-  const text = await get(url);
+  const text = await ask(url, body);
   const tookMs = performance.now() - startedAt;
   if (!text.includes(id)) throw new Error('A look-up does not find what is there.');
   return tookMs;
 }
 
-async function get(url) {
-  const [response] = await once(
-    http.get(url, { agent, headers: { Authorization: `Bearer ${AUDIT_TOKEN}` } }),
-    'response',
-  );
+async function ask(url, body) {
+  const headers = { Authorization: `Bearer ${AUDIT_TOKEN}`, 'Content-Type': 'application/json' };
+  const request = http.request(url, { agent, method: body ? 'POST' : 'GET', headers });
+  const [response] = await once(request.end(body && JSON.stringify(body)), 'response');
   const text = (await response.setEncoding('utf8').toArray()).join('');
   if (response.statusCode !== 200) throw new Error(`A look-up was answered ${response.statusCode}: ${text}`);
   return text;

@@ -3,6 +3,7 @@ import {
   DocumentBuilder,
   type OpenAPIObject,
   type OperationObject,
+  type ParameterObject,
   type ResponseObject,
   SwaggerModule,
 } from '@nestjs/swagger';
@@ -50,13 +51,20 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
   for (const response of responsesOf(document)) {
     response.headers = { ...headerReferences(['X-Request-Id']), ...response.headers };
   }
+  for (const parameter of parametersOf(document)) {
+    if (parameter.schema && 'deprecated' in parameter.schema) parameter.deprecated = true;
+  }
   return document;
 }
 
-function responsesOf({ paths }: OpenAPIObject): ResponseObject[] {
-  const operations = Object.values(paths).flatMap((path) => Object.values(path) as OperationObject[]);
-  return operations.flatMap(({ responses }) => Object.values(responses) as ResponseObject[]);
-}
+const operationsOf = ({ paths }: OpenAPIObject): OperationObject[] =>
+  Object.values(paths).flatMap((path) => Object.values(path) as OperationObject[]);
+
+const responsesOf = (document: OpenAPIObject): ResponseObject[] =>
+  operationsOf(document).flatMap(({ responses }) => Object.values(responses) as ResponseObject[]);
+
+const parametersOf = (document: OpenAPIObject): ParameterObject[] =>
+  operationsOf(document).flatMap(({ parameters }) => (parameters ?? []) as ParameterObject[]);
 
 /** A body is a component; the parameters of a path or query have no name, and are taken apart. */
 function openApiSchema(schema: z.ZodType): object {

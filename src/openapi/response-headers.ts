@@ -23,6 +23,19 @@ export const RESPONSE_HEADERS = {
     description: 'There where the answer is that to an earlier request with this Idempotency-Key.',
     schema: { type: 'string', enum: ['true'] },
   },
+  Deprecation: {
+    description: 'There where the form of the request is deprecated: since when, as `@` and seconds since 1970.',
+    schema: { type: 'string' },
+  },
+  Sunset: {
+    description: 'There where the form of the request is deprecated: when it may be gone.',
+    schema: { type: 'string' },
+  },
+  Link: {
+    description:
+      'There where the form of the request is deprecated: the route that takes its place, `rel="successor-version"`.',
+    schema: { type: 'string' },
+  },
 } as const satisfies Headers;
 
 export type ResponseHeader = keyof typeof RESPONSE_HEADERS;

@@ -24,6 +24,8 @@ const ROUTES = {
     type: 'application/x-ndjson',
     body: `{"predictionId":"${ID}","defaulted":true,"observedAt":"2026-11-01"}`,
   },
+  'POST /predictions/search': { body: '{"reference":"application-1"}' },
+  'POST /predictions/erasures': { body: '{"reference":"application-1"}' },
   'DELETE /predictions': { query: '?reference=application-1' },
 } as const satisfies Record<`${string} /${string}`, { query?: string; type?: string; body?: string }>;
 type Route = keyof typeof ROUTES;
@@ -99,6 +101,8 @@ describe('The audit routes', () => {
       replayPrediction: 1,
       recordOutcome: 1,
       recordOutcomes: 1,
+      searchPredictions: 1,
+      eraseReference: 1,
       erasePredictions: 1,
     });
   });
@@ -148,6 +152,13 @@ describe('The log of the service', () => {
       await fetch(`${service.url}/predictions/${ID}`, { headers });
       await fetch(`${service.url}/predictions?reference=s3cr3t-subject`, { headers });
       await fetch(`${service.url}/predictions?reference=s3cr3t-subject`, { headers, method: 'DELETE' });
+      for (const path of ['/predictions/search', '/predictions/erasures']) {
+        await fetch(service.url + path, {
+          method: 'POST',
+          headers: { ...headers, 'content-type': 'application/json' },
+          body: '{"reference":"s3cr3t-subject"}',
+        });
+      }
       await service.stop();
       const lines = service
         .logs()
@@ -159,6 +170,8 @@ describe('The log of the service', () => {
         expect.objectContaining({ ...common, operation: 'getPrediction', predictionId: ID }),
         expect.objectContaining({ ...common, operation: 'listPredictions', route: '/predictions' }),
         expect.objectContaining({ ...common, operation: 'erasePredictions', method: 'DELETE' }),
+        expect.objectContaining({ ...common, operation: 'searchPredictions', route: '/predictions/search' }),
+        expect.objectContaining({ ...common, operation: 'eraseReference', route: '/predictions/erasures' }),
       ]);
       expect(service.logs()).not.toContain('s3cr3t-subject');
     } finally {

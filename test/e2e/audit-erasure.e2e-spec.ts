@@ -15,17 +15,23 @@ import { testConfig } from '../support/test-config.js';
 import { waitingLocks } from '../support/waiting-locks.js';
 
 const audited = auditedApp();
-const ROUTE = 'DELETE /predictions';
+const ROUTE = 'POST /predictions/erasures';
+
+const DEPRECATION = {
+  deprecation: '@1796083200',
+  sunset: 'Tue, 01 Jun 2027 00:00:00 GMT',
+  link: '</predictions/erasures>; rel="successor-version"',
+};
 
 async function erase(reference: string) {
-  const { status, body } = await audited.send(ROUTE).query({ reference });
-  expect({ status, body }).toMatchObject({ status: 200 });
+  const { status, body } = await audited.send(ROUTE, { reference });
+  expect({ status, body }).toMatchObject({ status: 201 });
   return eraseResponseSchema.strict().parse(body);
 }
 
 const sendBody = (type: string, body: string) =>
   request(audited.app.getHttpServer())
-    .delete('/predictions?reference=subject-1')
+    .post('/predictions/erasures')
     .auth(AUDIT_TOKEN, { type: 'bearer' })
     .set('Content-Type', type)
     .send(body);
@@ -47,11 +53,14 @@ async function findings() {
 const predictWithKey = (key: string, path: string, body: object) =>
   request(audited.app.getHttpServer()).post(path).set('Idempotency-Key', key).send(body);
 
-describe('DELETE /predictions', () => {
+describe('POST /predictions/erasures', () => {
   it('erases inputs and reference, keeps the score and its model, and the chain still fits', async () => {
     const answer = await audited.predict('subject-1');
     const before = await get(answer.id);
-    await audited.send(`POST /predictions/${answer.id}/outcome`, { defaulted: true, observedAt: '2026-11-01' });
+    await audited.send(`POST /predictions/${answer.id}/outcome`, {
+      defaulted: true,
+      observedAt: new Date().toISOString(),
+    });
     expect(await erase('subject-1')).toMatchObject({ predictions: 1, idempotencyRecords: 0 });
     expect(await get(answer.id)).toEqual({
       ...before,
@@ -61,7 +70,9 @@ describe('DELETE /predictions', () => {
       outcomes: [expect.objectContaining({ defaulted: true })],
     });
     expect(await sql('SELECT salt FROM predictions WHERE id = $1', [answer.id])).toEqual([{ salt: null }]);
-    expect((await audited.send('GET /predictions?reference=subject-1')).body).toMatchObject({ predictions: [] });
+    expect((await audited.send('POST /predictions/search', { reference: 'subject-1' })).body).toMatchObject({
+      predictions: [],
+    });
     expect(await findings()).toEqual([]);
   });
 
@@ -91,7 +102,7 @@ describe('DELETE /predictions', () => {
 
   it('is itself recorded, for those alone who know the reference and the key', async () => {
     await audited.predict('subject-4');
-    const answer = await audited.send(`${ROUTE}?reference=subject-4`).set('X-Request-Id', 'erasure-1');
+    const answer = await audited.send(ROUTE, { reference: 'subject-4' }).set('X-Request-Id', 'erasure-1');
     const hmac = referenceHmac('subject-4', audited.database.env.PREDICTION_LOG_CHAIN_KEY);
     const erasures = await sql(
       'SELECT e.id, e.row_count, e.request_id, g.kind FROM prediction_erasures e JOIN chain_groups g ON g.id = e.group_id WHERE reference_hmac = $1',
@@ -131,7 +142,11 @@ describe('DELETE /predictions', () => {
     const { id } = await audited.predict('subject-7');
     await sql('INSERT INTO legal_holds (reference, reason) VALUES ($1, $2)', ['subject-7', 'case 2026/17']);
     const before = await get(id);
-    const { detail } = expectDocumentedProblem(ROUTE, await audited.send(`${ROUTE}?reference=subject-7`), 'LEGAL_HOLD');
+    const { detail } = expectDocumentedProblem(
+      ROUTE,
+      await audited.send(ROUTE, { reference: 'subject-7' }),
+      'LEGAL_HOLD',
+    );
     expect(detail).toContain('npm run log:hold');
     expect(detail).not.toContain('case 2026/17');
     expect(await get(id)).toEqual(before);
@@ -140,13 +155,13 @@ describe('DELETE /predictions', () => {
   });
 
   it.each([
-    ['', 'reference'],
-    ['?reference=', 'reference'],
-    ['?reference=a&reference=b', 'reference'],
-    ['?reference=a&to=2026-01-01', ''],
-  ])('refuses the query %j', async (query, path) => {
+    [{}, 'reference'],
+    [{ reference: '' }, 'reference'],
+    [{ reference: ['a', 'b'] }, 'reference'],
+    [{ reference: 'a', to: '2026-01-01' }, ''],
+  ])('refuses the body %j', async (body, path) => {
     const { id } = await audited.predict('a');
-    const problem = expectDocumentedProblem(ROUTE, await audited.send(ROUTE + query), 'INVALID_REQUEST');
+    const problem = expectDocumentedProblem(ROUTE, await audited.send(ROUTE, body), 'INVALID_REQUEST');
     expect(problem.errors).toMatchObject([{ path }]);
     expect(await get(id)).toMatchObject({ erased: false });
   });
@@ -161,15 +176,35 @@ describe('DELETE /predictions', () => {
   it('says when PostgreSQL refuses the record of it', async () => {
     await audited.client.query('ALTER TABLE prediction_erasures ADD CONSTRAINT refused CHECK (false) NOT VALID');
     try {
-      const answer = await audited.send(ROUTE).query({ reference: 'subject-1' });
+      const answer = await audited.send(ROUTE, { reference: 'subject-1' });
       expectDocumentedProblem(ROUTE, answer, 'PREDICTION_NOT_RECORDED');
     } finally {
       await audited.client.query('ALTER TABLE prediction_erasures DROP CONSTRAINT refused');
     }
   });
+});
+
+describe('DELETE /predictions', () => {
+  const OLD_ROUTE = 'DELETE /predictions';
+
+  it('does the same, and says which route to use in its place, and until when', async () => {
+    const { id } = await audited.predict('subject-9');
+    const answer = await audited.send(`${OLD_ROUTE}?reference=subject-9`);
+    expect(answer).toMatchObject({ status: 200, body: { predictions: 1 }, headers: DEPRECATION });
+    expect(await get(id)).toMatchObject({ erased: true });
+  });
+
+  it.each([
+    ['', 'reference'],
+    ['?reference=a&reference=b', 'reference'],
+    ['?reference=a&to=2026-01-01', ''],
+  ])('refuses the query %j', async (query, path) => {
+    const problem = expectDocumentedProblem(OLD_ROUTE, await audited.send(OLD_ROUTE + query), 'INVALID_REQUEST');
+    expect(problem.errors).toMatchObject([{ path }]);
+  });
 
   it('takes a request that names a content type and has no body', async () => {
-    const answer = await audited.send(`${ROUTE}?reference=nobody`).set('Content-Type', 'application/json');
+    const answer = await audited.send(`${OLD_ROUTE}?reference=nobody`).set('Content-Type', 'application/json');
     expect(answer.status).toBe(200);
   });
 });

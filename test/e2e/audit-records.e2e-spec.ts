@@ -15,7 +15,7 @@ async function get(id: string) {
 }
 
 async function list(query: Record<string, string | number>) {
-  const { status, body } = await audited.send('GET /predictions').query(query);
+  const { status, body } = await audited.send('POST /predictions/search', query);
   expect({ status, body }).toMatchObject({ status: 200 });
   const { predictions, nextCursor } = predictionPageSchema.strict().parse(body);
   return { ids: predictions.map(({ id }) => id), predictions, nextCursor };
@@ -117,7 +117,7 @@ describe('GET /predictions/{id}', () => {
   });
 });
 
-describe('GET /predictions', () => {
+describe('POST /predictions/search', () => {
   it('gives the records of a reference from the newest to the oldest', async () => {
     const [september, october, november] = await recordAt(TIMES, 'by-reference');
     expect((await list({ reference: 'by-reference' })).ids).toEqual([november, october, september]);
@@ -181,6 +181,56 @@ describe('GET /predictions', () => {
     await audited.record({ ...entry, rows: entry.rows.map((row) => ({ ...row, reference: null })) });
     expect((await list({})).ids).toHaveLength(100);
     expect((await list({ limit: 1000 })).ids).toHaveLength(1000);
+  });
+
+  it('gives cursors that say nothing of the reference', async () => {
+    const [, last] = await recordAt(TIMES.slice(0, 2), 's3cr3t-subject');
+    const { nextCursor } = await list({ reference: 's3cr3t-subject', limit: 1 });
+    expect(Buffer.from(nextCursor!, 'base64url').toString('hex')).toBe(last!.replaceAll('-', ''));
+  });
+
+  it.each([
+    [{ reference: '' }, 'reference'],
+    [{ reference: 'x'.repeat(129) }, 'reference'],
+    [{ reference: ['a', 'b'] }, 'reference'],
+    [{ reference: 'a\u0000b' }, 'reference'],
+    [{ from: 'yesterday' }, 'from'],
+    [{ cursor: '1' }, 'cursor'],
+    [{ limit: 0 }, 'limit'],
+    [{ limit: '10' }, 'limit'],
+    [{ ref: 'a' }, ''],
+  ])('refuses the body %j', async (body, path) => {
+    const answer = await audited.send('POST /predictions/search', body);
+    const { errors } = expectDocumentedProblem('POST /predictions/search', answer, 'INVALID_REQUEST');
+    expect(errors).toMatchObject([{ path }]);
+  });
+
+  it('refuses a body that is no JSON, too large, or of another type', async () => {
+    const send = (type: string, body: string) => audited.send('POST /predictions/search').type(type).send(body);
+    const route = 'POST /predictions/search';
+    expectDocumentedProblem(route, await send('application/json', '{'), 'INVALID_JSON');
+    expectDocumentedProblem(route, await send('application/json', ' '.repeat(64 * 1024 + 1)), 'PAYLOAD_TOO_LARGE');
+    expectDocumentedProblem(route, await send('text/plain', '7'), 'UNSUPPORTED_MEDIA_TYPE');
+  });
+});
+
+describe('GET /predictions', () => {
+  it('gives records by time and version', async () => {
+    const ids = await recordAt(['2026-11-01T00:00:00Z', '2026-11-03T00:00:00Z'], 'by-query', '41');
+    const answer = await audited.send('GET /predictions?version=41&from=2026-11-02&limit=5');
+    expect(predictionPageSchema.parse(answer.body).predictions.map(({ id }) => id)).toEqual([ids[1]]);
+    expect(answer.headers).not.toHaveProperty('deprecation');
+  });
+
+  it('with a reference says which route to use in its place, and until when', async () => {
+    const [id] = await recordAt(['2026-11-01T00:00:00Z'], 'in-the-url');
+    const { body, headers } = await audited.send('GET /predictions?reference=in-the-url');
+    expect(body).toMatchObject({ predictions: [{ id }] });
+    expect(headers).toMatchObject({
+      deprecation: '@1796083200',
+      sunset: 'Tue, 01 Jun 2027 00:00:00 GMT',
+      link: '</predictions/search>; rel="successor-version"',
+    });
   });
 
   it.each([

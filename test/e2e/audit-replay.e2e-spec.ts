@@ -153,8 +153,9 @@ describe('GET /predictions/{id}/replay', () => {
   it('says PREDICTION_ERASED once the inputs are gone', async () => {
     const { id } = await predict(undefined, 'application-1');
     await request(client.app.getHttpServer())
-      .delete('/predictions?reference=application-1')
-      .auth(AUDIT_TOKEN, { type: 'bearer' });
+      .post('/predictions/erasures')
+      .auth(AUDIT_TOKEN, { type: 'bearer' })
+      .send({ reference: 'application-1' });
     expectDocumentedProblem(ROUTE, await ask(id), 'PREDICTION_ERASED');
   });
 

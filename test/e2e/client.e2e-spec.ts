@@ -25,7 +25,7 @@ const asAdmin = { headers: { Authorization: `Bearer ${ADMIN_TOKEN}` } };
 const AUDIT_TOKEN = 'a-token-of-the-auditors';
 const asAuditor = { headers: { Authorization: `Bearer ${AUDIT_TOKEN}` } };
 const unsigned = { 'X-MLflow-Delivery-Id': '1', 'X-MLflow-Timestamp': '1', 'X-MLflow-Signature': 'v1,' };
-const outcome = { defaulted: true, observedAt: '2026-11-01T00:00:00Z' };
+const outcome = { defaulted: true, observedAt: new Date().toISOString() };
 const row = { features: [50, 0.5, 1] };
 const healthSchema = z.object({ status: z.literal('ok'), details: z.object() });
 
@@ -52,7 +52,12 @@ const CALLS = {
   },
   'GET /predictions': {
     call: (client: Client<paths>) =>
-      client.GET('/predictions', { ...asAuditor, params: { query: { reference: 'application-1', limit: 10 } } }),
+      client.GET('/predictions', { ...asAuditor, params: { query: { from: '2026-01-01', limit: 10 } } }),
+    schema: predictionPageSchema,
+  },
+  'POST /predictions/search': {
+    call: (client: Client<paths>) =>
+      client.POST('/predictions/search', { ...asAuditor, body: { reference: 'application-1', limit: 10 } }),
     schema: predictionPageSchema,
   },
   'GET /predictions/{id}/replay': {
@@ -73,6 +78,11 @@ const CALLS = {
         bodySerializer: (line) => `${JSON.stringify(line)}\n`,
       }),
     schema: outcomesResponseSchema,
+  },
+  'POST /predictions/erasures': {
+    call: (client: Client<paths>) =>
+      client.POST('/predictions/erasures', { ...asAuditor, body: { reference: 'application-3' } }),
+    schema: eraseResponseSchema,
   },
   'DELETE /predictions': {
     call: (client: Client<paths>) =>

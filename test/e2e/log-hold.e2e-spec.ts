@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { auditedApp } from '../support/audited-app.js';
-import { runCommand } from '../support/run-command.js';
+import { runCommand, startCommand } from '../support/run-command.js';
 
 const audited = auditedApp();
 
@@ -10,7 +10,7 @@ const logHold = (args: readonly string[], DATABASE_URL = audited.database.url) =
 
 const place = (reference: string, reason = 'case 2026/17') => logHold(['--reference', reference, '--reason', reason]);
 
-const erase = async (reference: string) => (await audited.send(`DELETE /predictions?reference=${reference}`)).status;
+const erase = async (reference: string) => (await audited.send('POST /predictions/erasures', { reference })).status;
 
 describe('npm run log:hold', () => {
   it('keeps the records of a reference from being erased until it is released', async () => {
@@ -25,8 +25,20 @@ describe('npm run log:hold', () => {
     expect(await erase('s3cr3t-1')).toBe(409);
     const released = await logHold(['--reference', 's3cr3t-1', '--release']);
     expect(released).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/Z Released\. /) });
-    expect(await erase('s3cr3t-1')).toBe(200);
+    expect(await erase('s3cr3t-1')).toBe(201);
     expect(placed.stdout + released.stdout).not.toContain('s3cr3t-1');
+  });
+
+  it('reads the reference from its standard input, where the list of processes does not show it', async () => {
+    const args = ['--reference', '-', '--reason', 'case 2026/18'];
+    const { child, ended } = startCommand(
+      'prediction-log/commands/hold.cli.js',
+      { DATABASE_URL: audited.database.url },
+      ...args,
+    );
+    child.stdin!.end('s3cr3t-3\n');
+    expect(await ended).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('On hold.') });
+    expect(await erase('s3cr3t-3')).toBe(409);
   });
 
   it('leaves a hold as it is that was placed before', async () => {
@@ -47,7 +59,7 @@ describe('npm run log:hold', () => {
   });
 
   it.each([
-    [[], /say --reference REFERENCE with --reason TEXT, or with --release/],
+    [[], /say --reference REFERENCE, or - to read it from standard input, with --reason TEXT, or with --release/],
     [['--reference', 'a'], /say --reference/],
     [['--reference', '', '--release'], /say --reference/],
     [['--reference', 'a', '--reason', 'b', '--release'], /say --reference/],

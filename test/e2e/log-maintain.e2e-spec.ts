@@ -50,7 +50,7 @@ describe('npm run log:maintain', () => {
   });
 
   const send = (route: string, body?: object) => {
-    const [method, path] = route.split(' ') as ['get' | 'post' | 'delete', string];
+    const [method, path] = route.split(' ') as ['get' | 'post', string];
     return request(app.getHttpServer())[method](path).set('Authorization', `Bearer ${AUDIT_TOKEN}`).send(body);
   };
 
@@ -61,8 +61,10 @@ describe('npm run log:maintain', () => {
     expect((await answer()).body).toMatchObject({ id });
     await send('post /predict/batch', { data: [row.data] }).expect(200);
     await send(`get /predictions/${id}`).expect(200);
-    await send(`post /predictions/${id}/outcome`, { defaulted: false, observedAt: '2026-11-01' }).expect(201);
-    await send('delete /predictions?reference=a-1').expect(200);
+    await send(`post /predictions/${id}/outcome`, { defaulted: false, observedAt: new Date().toISOString() }).expect(
+      201,
+    );
+    await send('post /predictions/erasures', { reference: 'a-1' }).expect(201);
     expect(await app.get(Maintenance).run(new Date(), 'rows')).toBe(true);
   });
 

@@ -19,7 +19,14 @@ export const auditMetricProviders = [
 
 /** As in the OpenAPI document. */
 export type AuditOperation =
-  'getPrediction' | 'listPredictions' | 'replayPrediction' | 'recordOutcome' | 'recordOutcomes' | 'erasePredictions';
+  | 'getPrediction'
+  | 'listPredictions'
+  | 'searchPredictions'
+  | 'replayPrediction'
+  | 'recordOutcome'
+  | 'recordOutcomes'
+  | 'eraseReference'
+  | 'erasePredictions';
 
 /** Who looked at which record, in the log stream. References stay out of it: they say whose record it is. */
 @Injectable()

@@ -10,7 +10,7 @@ import { firstId } from '../id-time.js';
 import { encodeCursor } from './cursor.js';
 import { lookUp } from './look-up.js';
 import { predictionRecord } from './prediction-record-view.js';
-import type { ListQuery, PredictionPage, PredictionRecord } from './record.schemas.js';
+import type { PredictionPage, PredictionRecord, RecordFilter } from './record.schemas.js';
 
 /** Reads the log. Every statement finds its rows by an index, and by their ids the partitions to look in. */
 @Injectable()
@@ -44,7 +44,7 @@ export class PredictionRecords {
    *
    * @throws DomainError PREDICTION_LOG_UNAVAILABLE
    */
-  async list({ limit, ...filter }: ListQuery): Promise<PredictionPage> {
+  async list({ limit, ...filter }: RecordFilter): Promise<PredictionPage> {
     const { page, hasMore } = await lookUp(this.database, async (manager) => {
       // One more than asked for tells whether another page follows.
       const rows = await newestRows(manager, filter, limit + 1);
@@ -63,7 +63,7 @@ export const predictionNotFound = (): DomainError =>
 
 async function newestRows(
   manager: EntityManager,
-  { reference, from, to, version, cursor }: Omit<ListQuery, 'limit'>,
+  { reference, from, to, version, cursor }: Omit<RecordFilter, 'limit'>,
   limit: number,
 ): Promise<PredictionEntity[]> {
   const query = manager.createQueryBuilder(PredictionEntity, 'p').orderBy('p.id', 'DESC').limit(limit);

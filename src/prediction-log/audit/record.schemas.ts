@@ -26,8 +26,7 @@ export const uuidSchema = z.uuid().toLowerCase();
 export const predictionIdSchema = z.strictObject({ id: uuidSchema });
 export type PredictionId = z.output<typeof predictionIdSchema>;
 
-export const listQuerySchema = z.strictObject({
-  reference: referenceSchema.optional(),
+const filters = {
   from: instantSchema.optional().describe('Answers made at this time or later. A date is its midnight in UTC.'),
   to: instantSchema.optional().describe('Answers made before this time.'),
   version: z
@@ -42,10 +41,29 @@ export const listQuerySchema = z.strictObject({
     .regex(CURSOR_FORM, 'must be the nextCursor of a page')
     .transform(decodeCursor)
     .optional()
-    .describe('`nextCursor` of the page before, with the same other parameters.'),
+    .describe('`nextCursor` of the page before, with the same other filters.'),
+};
+const pageRecords = z.int().min(1).max(MAX_PAGE_RECORDS);
+
+/** `reference` is what requests had before {@link searchRequestSchema}: gateways write down the URLs that they see. */
+export const listQuerySchema = z.strictObject({
+  reference: referenceSchema
+    .optional()
+    .describe('Deprecated: a URL is written down on its way. Send it to POST /predictions/search.')
+    .meta({ deprecated: true }),
+  ...filters,
   limit: z.coerce.number().int().min(1).max(MAX_PAGE_RECORDS).default(DEFAULT_PAGE_RECORDS).describe('Records a page.'),
 });
-export type ListQuery = z.output<typeof listQuerySchema>;
+
+export const searchRequestSchema = z
+  .strictObject({
+    reference: referenceSchema.optional(),
+    ...filters,
+    limit: pageRecords.default(DEFAULT_PAGE_RECORDS).describe('Records a page.'),
+  })
+  .meta({ id: 'SearchRequest', examples: [{ reference: 'application-4711', from: '2026-11-01', limit: 100 }] });
+/** Which records are asked for. */
+export type RecordFilter = z.output<typeof searchRequestSchema>;
 
 export const outcomeSchema = z
   .object({
@@ -87,7 +105,11 @@ export const predictionRecordSchema = z
     onnxruntimeVersion: z.string(),
     platform: z.string().describe('Operating system and processor, such as linux/x64.'),
     erased: z.boolean().describe('Whether inputs and reference were erased.'),
-    outcomes: z.array(outcomeSchema).describe('What really happened, oldest first. The last one counts.'),
+    outcomes: z
+      .array(outcomeSchema)
+      .describe(
+        'What really happened, in the order in which it was recorded, whatever `observedAt` says. The last one counts.',
+      ),
     chain: z
       .object({ writer: z.uuid(), sequence: z.int(), index: z.int() })
       .nullable()
@@ -128,7 +150,10 @@ export type ReplayResponse = z.output<typeof replayResponseSchema>;
 
 /** Nothing but the reference: whoever adds a filter would erase more than they meant to. */
 export const eraseQuerySchema = z.strictObject({ reference: referenceSchema });
-export type EraseQuery = z.output<typeof eraseQuerySchema>;
+export const eraseRequestSchema = z
+  .strictObject({ reference: referenceSchema })
+  .meta({ id: 'EraseRequest', examples: [{ reference: 'application-4711' }] });
+export type EraseRequest = z.output<typeof eraseRequestSchema>;
 
 export const eraseResponseSchema = z
   .object({

@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import type { DataSource } from 'typeorm';
 import { output } from '../../common/output.js';
@@ -9,16 +10,20 @@ import { placeHold, releaseHold } from '../audit/legal-holds.js';
 
 /**
  * `npm run log:hold -- --reference REFERENCE --reason TEXT`, or `--release` in place of the reason: exit status 0 once the
- * hold is as it was asked for, else 1. What it says leaves the reference out, so that it can be kept.
+ * hold is as it was asked for, else 1. With `--reference -` the reference is a line of standard input, which the list of
+ * processes does not show. What it says leaves the reference out, so that it can be kept.
  */
 output.guard(process.stdout, process.stderr);
 try {
   const { values } = parseArgs({
     options: { reference: { type: 'string' }, reason: { type: 'string' }, release: { type: 'boolean' } },
   });
-  const { reference, reason, release } = values;
+  const { reason, release } = values;
+  const reference = values.reference === '-' ? (await text(process.stdin)).trimEnd() : values.reference;
   if (!reference || Boolean(reason) === Boolean(release)) {
-    throw new Error('say --reference REFERENCE with --reason TEXT, or with --release.');
+    throw new Error(
+      'say --reference REFERENCE, or - to read it from standard input, with --reason TEXT, or with --release.',
+    );
   }
   const dataSource = createDataSource(commandConfig(DATABASE_VARIABLES), { max: 1 });
   await dataSource.initialize();
