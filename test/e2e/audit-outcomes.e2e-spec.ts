@@ -4,13 +4,17 @@ import { outcomesResponseSchema } from '../../src/prediction-log/audit/outcome.s
 import { outcomeSchema, type PredictionRecord } from '../../src/prediction-log/audit/record.schemas.js';
 import { outcomeHash } from '../../src/prediction-log/chain/row-hash.js';
 import { auditedApp } from '../support/audited-app.js';
+import { logEntry } from '../support/log-entry.js';
 import { expectDocumentedProblem } from '../support/problems.js';
 
 const audited = auditedApp({ CALLER_HEADER: 'X-Caller' });
 
 const SINGLE = 'POST /predictions/{id}/outcome';
 const LINES = 'POST /predictions/outcomes';
-const OUTCOME = { defaulted: true, observedAt: '2026-11-01' };
+const DAY_MS = 24 * 3_600_000;
+/** An outcome is not from before its answer, and the answers here are made now. */
+const TODAY = new Date().toISOString().slice(0, 10);
+const OUTCOME = { defaulted: true, observedAt: TODAY };
 
 const record = (id: string, body: object) => audited.send(`POST /predictions/${id}/outcome`, body);
 
@@ -45,7 +49,7 @@ describe('POST /predictions/{id}/outcome', () => {
     const outcome = outcomeSchema.strict().parse(answer.body);
     expect(outcome).toMatchObject({
       defaulted: true,
-      observedAt: '2026-11-01T00:00:00.000Z',
+      observedAt: `${TODAY}T00:00:00.000Z`,
       requestId: 'outcome-1',
       caller: 'collections',
     });
@@ -56,11 +60,38 @@ describe('POST /predictions/{id}/outcome', () => {
   it('keeps what it was told before: a correction is a further outcome, and comes last', async () => {
     const { id } = await audited.predict();
     await record(id, OUTCOME);
-    await record(id, { defaulted: false, observedAt: '2026-11-02T10:00:00.123+01:00' });
+    await record(id, { defaulted: false, observedAt: `${TODAY}T10:00:00.123+01:00` });
     expect(await outcomesOf(id)).toMatchObject([
       { defaulted: true },
-      { defaulted: false, observedAt: '2026-11-02T09:00:00.123Z' },
+      { defaulted: false, observedAt: `${TODAY}T09:00:00.123Z` },
     ]);
+  });
+
+  it('shows outcomes in the order in which they were recorded, whenever they were observed: the last one counts', async () => {
+    const { id } = await audited.predict();
+    const tomorrow = new Date(Date.now() + DAY_MS).toISOString().slice(0, 10);
+    await record(id, { defaulted: true, observedAt: tomorrow });
+    await record(id, { defaulted: false, observedAt: TODAY });
+    expect((await outcomesOf(id)).map(({ defaulted }) => defaulted)).toEqual([true, false]);
+  });
+
+  it('takes the day of the answer, in whatever time zone, and refuses what is from before it', async () => {
+    const answeredAt = Date.parse('2026-11-21T07:30:00Z');
+    const entry = logEntry({ ids: [newId(answeredAt)] });
+    await audited.record(entry);
+    const { id } = entry.rows[0]!;
+    for (const observedAt of ['2026-11-21', '2026-11-20', '2026-11-20T23:30:00-08:00']) {
+      expect((await record(id, { defaulted: true, observedAt })).status).toBe(201);
+    }
+    for (const observedAt of ['2026-11-19', '2020-11-20', '2026-11-19T23:59:59.999Z']) {
+      const problem = expectDocumentedProblem(
+        SINGLE,
+        await record(id, { defaulted: true, observedAt }),
+        'INVALID_REQUEST',
+      );
+      expect(problem.errors).toEqual([{ path: 'observedAt', message: 'must not be before the day of the answer' }]);
+    }
+    expect(await outcomesOf(id)).toHaveLength(3);
   });
 
   it('is chained like an answer', async () => {
@@ -80,7 +111,7 @@ describe('POST /predictions/{id}/outcome', () => {
 
   it.each([
     ['defaulted', { ...OUTCOME, defaulted: 1 }],
-    ['defaulted', { observedAt: '2026-11-01' }],
+    ['defaulted', { observedAt: TODAY }],
     ['observedAt', { ...OUTCOME, observedAt: '1.11.2026' }],
     ['observedAt', { ...OUTCOME, observedAt: '2026-11-01T10:00:00' }],
     ['observedAt', { ...OUTCOME, observedAt: '2226-11-01' }],
@@ -168,6 +199,13 @@ describe('POST /predictions/outcomes', () => {
       'lines.5.predictionId',
       'lines.6',
     ]);
+  });
+
+  it('names every line that is from before its answer, and records none', async () => {
+    const { id } = await audited.predict();
+    const early = line(id, { observedAt: '2020-11-20' });
+    const { errors } = await expectRefused([early, line(id), early].join('\n'), 'INVALID_REQUEST');
+    expect(errors!.map(({ path }) => path)).toEqual(['lines.1.observedAt', 'lines.3.observedAt']);
   });
 
   it('names every line whose prediction is not there, and records none', async () => {

@@ -2,6 +2,7 @@ import { ErasureService } from '../../src/prediction-log/audit/erasure.service.j
 import { OutcomesService } from '../../src/prediction-log/audit/outcomes.service.js';
 import { ChainHeads } from '../../src/prediction-log/chain/chain-heads.js';
 import { CommittedLog } from '../../src/prediction-log/committed-log.js';
+import { timeOfId } from '../../src/prediction-log/id-time.js';
 import type { LogEntry } from '../../src/prediction-log/prediction-record.js';
 import type { TestDatabase } from './database.js';
 import { predictionLogMetrics } from './prediction-log-metrics.js';
@@ -26,10 +27,13 @@ export class RecordedLog {
     await Promise.all(entries.map((entry) => this.log.record(entry)));
   }
 
-  async recordOutcome(predictionId: string): Promise<void> {
-    const observedAt = new Date('2026-11-01T09:30:00.123Z');
+  /** Observed when the prediction was made, unless told otherwise. */
+  async recordOutcome(
+    predictionId: string,
+    { defaulted = true, observedAt = new Date(timeOfId(predictionId)) } = {},
+  ): Promise<void> {
     const origin = { requestId: 'request-2', traceId: null, caller: null };
-    await this.outcomes.record([{ predictionId, defaulted: true, observedAt }], origin);
+    await this.outcomes.record([{ predictionId, defaulted, observedAt }], origin);
   }
 
   async erase(reference: string): Promise<void> {

@@ -4,13 +4,13 @@ import { instantSchema, uuidSchema } from './record.schemas.js';
 /** Parsing and hashing as many holds the event loop for some ten milliseconds. */
 export const MAX_OUTCOME_LINES = 1000;
 
-const DAY_MS = 24 * 3_600_000;
+export const DAY_MS = 24 * 3_600_000;
 
 const defaulted = z.boolean().describe('Whether the client defaulted.');
 const observedAt = instantSchema
   // A date is its midnight in UTC, which in the east is yet to come.
   .refine((instant) => instant.getTime() < Date.now() + DAY_MS, 'must not be in the future')
-  .describe('When that was observed: ISO 8601, a date or a date and time.');
+  .describe('When that was observed: ISO 8601, a date or a date and time; not before the day of the answer.');
 
 export const outcomeRequestSchema = z
   .strictObject({ defaulted, observedAt })

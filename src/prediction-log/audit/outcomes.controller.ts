@@ -49,7 +49,10 @@ export class OutcomesController {
   ) {}
 
   @Post(':id/outcome')
-  @ApiOperation({ operationId: 'recordOutcome', summary: 'Adds what really happened to a recorded answer' })
+  @ApiOperation({
+    operationId: 'recordOutcome',
+    summary: 'Adds what really happened to a recorded answer; what was recorded last counts',
+  })
   @ApiCreatedResponse({ standardSchema: outcomeSchema, description: 'The outcome, beside those that were there.' })
   @ApiProblems('INVALID_JSON', ...OUTCOME_PROBLEMS)
   async record(

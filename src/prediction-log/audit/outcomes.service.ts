@@ -4,12 +4,13 @@ import { DomainError } from '../../common/errors/domain-error.js';
 import { newIds } from '../../common/ids/new-id.js';
 import type { ChainGroup } from '../chain/chain-writer.js';
 import { outcomeHash, type OutcomeRow } from '../chain/row-hash.js';
+import { timeOfId } from '../id-time.js';
 import { knownIds } from '../known-ids.js';
 import { PredictionLog } from '../prediction-log.js';
 import type { Origin } from '../request-origin.js';
 import { insertGroup } from '../writer/statements.js';
 import type { ChainTransaction } from '../writer/transaction-writer.js';
-import type { NewOutcome } from './outcome.schemas.js';
+import { DAY_MS, type NewOutcome } from './outcome.schemas.js';
 import { linePath } from './outcome-lines.js';
 import { predictionNotFound } from './prediction-records.js';
 
@@ -19,14 +20,16 @@ export class OutcomesService {
   constructor(private readonly log: PredictionLog) {}
 
   /**
-   * Adds outcomes, all or none. None is ever replaced: a correction is a further outcome.
+   * Adds outcomes, all or none. None is ever replaced: a correction is a further outcome, and that with the greatest id, which
+   * was recorded last, counts.
    *
    * @returns in the order in which they were given
-   * @throws DomainError PREDICTION_NOT_FOUND, and as {@link PredictionLog.transaction}
+   * @throws DomainError PREDICTION_NOT_FOUND, INVALID_REQUEST for one from before its answer, and as {@link PredictionLog.transaction}
    */
   record(outcomes: readonly NewOutcome[], { requestId, caller }: Origin): Promise<OutcomeRow[]> {
     return this.log.transaction(async (transaction) => {
       await refuseUnknown(outcomes, transaction);
+      refuseEarlier(outcomes);
       const ids = newIds(outcomes.length);
       const rows = outcomes.map(({ predictionId, defaulted, observedAt }, i) => {
         return { id: ids[i]!, predictionId, defaulted, observedAt, requestId, caller };
@@ -50,6 +53,28 @@ async function refuseUnknown(outcomes: readonly NewOutcome[], transaction: Chain
     detail: 'Some lines name predictions that are not in the log, so nothing was recorded; `errors` says which.',
     errors: lines.map((line) => ({ path: linePath(line, 'predictionId'), message: 'is not in the log' })),
   });
+}
+
+/** Those that happened before what they are the outcome of. */
+function refuseEarlier(outcomes: readonly NewOutcome[]): void {
+  const earlier = outcomes.filter(({ predictionId, observedAt }) => observedAt < earliestOutcome(predictionId));
+  if (earlier.length === 0) return;
+  throw new DomainError('INVALID_REQUEST', {
+    detail: 'An outcome cannot be from before its answer was made, so nothing was recorded; `errors` says which.',
+    errors: earlier.map(({ line }) => ({
+      path: line === undefined ? 'observedAt' : linePath(line, 'observedAt'),
+      message: 'must not be before the day of the answer',
+    })),
+  });
+}
+
+/**
+ * The day before that of the answer, in UTC: an outcome is often given as a date, and where an answer is made on the 21st in
+ * UTC it may be the 20th.
+ */
+function earliestOutcome(predictionId: string): Date {
+  const answeredAt = timeOfId(predictionId);
+  return new Date(answeredAt - (answeredAt % DAY_MS) - DAY_MS);
 }
 
 const insertOutcomes = (group: ChainGroup, rows: readonly OutcomeRow[]): QueryConfig => ({

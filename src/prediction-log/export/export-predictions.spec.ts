@@ -73,6 +73,10 @@ describe('exportPredictions', () => {
       warnings: expect.any(String),
       inference_us: 30,
       erased: false,
+      defaulted: null,
+      outcome_observed_at: null,
+      outcome_recorded_at: null,
+      outcome_count: 0,
       input_income: Math.fround(0.1),
       input_age_of_account: NaN,
     });
@@ -98,6 +102,10 @@ describe('exportPredictions', () => {
       threshold: 'DOUBLE',
       prediction: 'INT32',
       erased: 'BOOLEAN',
+      defaulted: 'BOOLEAN',
+      outcome_observed_at: 'TIMESTAMP_MILLIS',
+      outcome_recorded_at: 'TIMESTAMP_MILLIS',
+      outcome_count: 'INT32',
       input_income: 'FLOAT',
     });
   });
@@ -116,6 +124,31 @@ describe('exportPredictions', () => {
         probability: Math.fround(0.3),
       }),
     ]);
+  });
+
+  it('has the outcome that was recorded last, whenever it was observed, also of what was erased', async () => {
+    const ids = [0, 1, 2].map((minute) => newId(TIME + 60_000 * minute));
+    const [corrected, single, none] = ids as [string, string, string];
+    await log.record({ ...logEntry(), rows: ids.map((id) => predictionRow({ id, reference: id })) });
+    const before = Date.now();
+    await log.recordOutcome(corrected, { defaulted: true, observedAt: new Date('2026-11-20T00:00:00Z') });
+    await log.recordOutcome(corrected, { defaulted: false, observedAt: new Date('2026-11-15T10:00:00.123Z') });
+    await log.recordOutcome(single, { defaulted: true, observedAt: new Date('2026-11-20T00:00:00Z') });
+    await log.erase(single);
+    await exportAll();
+    const rows = await read();
+    expect(rows).toMatchObject([
+      { id: corrected, defaulted: false, outcome_observed_at: new Date('2026-11-15T10:00:00.123Z'), outcome_count: 2 },
+      {
+        id: single,
+        defaulted: true,
+        outcome_observed_at: new Date('2026-11-20T00:00:00Z'),
+        outcome_count: 1,
+        erased: true,
+      },
+      { id: none, defaulted: null, outcome_observed_at: null, outcome_recorded_at: null, outcome_count: 0 },
+    ]);
+    expect((rows[0]!['outcome_recorded_at'] as Date).getTime()).toBeGreaterThanOrEqual(before);
   });
 
   it('has the inputs of all models of the range, null where a model has none of that name', async () => {

@@ -31,6 +31,10 @@ const FIXED_COLUMNS: readonly ParquetColumn[] = [
   { name: 'warnings', type: 'STRING', value: ({ warnings }) => warnings && JSON.stringify(warnings) },
   { name: 'inference_us', type: 'FLOAT', value: ({ inferenceUs }) => inferenceUs },
   { name: 'erased', type: 'BOOLEAN', value: ({ inputs }) => inputs === null },
+  { name: 'defaulted', type: 'BOOLEAN', value: ({ outcome }) => outcome?.defaulted },
+  { name: 'outcome_observed_at', type: 'TIMESTAMP', value: ({ outcome }) => outcome?.observedAt },
+  { name: 'outcome_recorded_at', type: 'TIMESTAMP', value: ({ outcome }) => outcome && new Date(timeOfId(outcome.id)) },
+  { name: 'outcome_count', type: 'INT32', value: ({ outcome }) => outcome?.count ?? 0 },
 ];
 
 /**
