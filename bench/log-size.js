@@ -127,13 +127,13 @@ async function measureLookUps({ name, client, service }) {
   };
   const measured = [];
   for (const [by, request] of Object.entries(requests)) {
-    const ask = (row) => {
+    const lookUp = (row) => {
       const [path, body] = request(row);
       return timeLookUp(service.url + path, body, row.id);
     };
-    for (const row of rows.slice(LOOK_UPS)) await ask(row); // warm-up
+    for (const row of rows.slice(LOOK_UPS)) await lookUp(row); // warm-up
     const times = [];
-    for (const row of rows.slice(0, LOOK_UPS)) times.push(await ask(row));
+    for (const row of rows.slice(0, LOOK_UPS)) times.push(await lookUp(row));
     const [p50, p99] = [0.5, 0.99].map((q) => rounded(quantile(sorted(times), q)));
     measured.push({ log: name, by, 'p50 ms': p50, 'p99 ms': p99 });
   }

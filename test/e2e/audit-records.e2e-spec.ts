@@ -14,6 +14,8 @@ async function get(id: string) {
   return predictionRecordSchema.strict().parse(body);
 }
 
+const sendSearch = (type: string, body: string) => audited.send('POST /predictions/search').type(type).send(body);
+
 async function list(query: Record<string, string | number>) {
   const { status, body } = await audited.send('POST /predictions/search', query);
   expect({ status, body }).toMatchObject({ status: 200 });
@@ -206,11 +208,14 @@ describe('POST /predictions/search', () => {
   });
 
   it('refuses a body that is no JSON, too large, or of another type', async () => {
-    const send = (type: string, body: string) => audited.send('POST /predictions/search').type(type).send(body);
     const route = 'POST /predictions/search';
-    expectDocumentedProblem(route, await send('application/json', '{'), 'INVALID_JSON');
-    expectDocumentedProblem(route, await send('application/json', ' '.repeat(64 * 1024 + 1)), 'PAYLOAD_TOO_LARGE');
-    expectDocumentedProblem(route, await send('text/plain', '7'), 'UNSUPPORTED_MEDIA_TYPE');
+    expectDocumentedProblem(route, await sendSearch('application/json', '{'), 'INVALID_JSON');
+    expectDocumentedProblem(
+      route,
+      await sendSearch('application/json', ' '.repeat(64 * 1024 + 1)),
+      'PAYLOAD_TOO_LARGE',
+    );
+    expectDocumentedProblem(route, await sendSearch('text/plain', '7'), 'UNSUPPORTED_MEDIA_TYPE');
   });
 });
 
