@@ -3,20 +3,22 @@
  * the time of the last answer are taken from its events: its own report has whole milliseconds, and counts the time that
  * the requests took which were under way in the end.
  *
- *   node autocannon-load.js URL CONNECTIONS SECONDS FILE
+ *   node autocannon-load.js URL CONNECTIONS SECONDS FILE [HEADER]
  */
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import autocannon from 'autocannon';
 import { quantile, sorted } from './report.js';
 
-const [url, connections, seconds, file] = process.argv.slice(2);
+const [url, connections, seconds, file, uniqueHeader] = process.argv.slice(2);
 const latencies = [];
 let startedAt;
 let endedAt;
 const load = autocannon({
   url,
   method: 'POST',
-  headers: { 'content-type': 'application/json' },
+  headers: { 'content-type': 'application/json', ...(uniqueHeader && { [uniqueHeader]: `${randomUUID()}-[<id>]` }) },
+  idReplacement: uniqueHeader !== undefined,
   body: readFileSync(file),
   connections: Number(connections),
   duration: Number(seconds),

@@ -26,16 +26,23 @@ export const loadGenerator = hasWrk() ? 'wrk' : 'autocannon';
 /**
  * @param {string} url
  * @param {unknown} body sent as JSON
- * @param {{ connections: number, seconds: number, core: number, generator?: 'wrk' | 'autocannon' }} options whole seconds
+ * @param {{ connections: number, seconds: number, core: number, uniqueHeader?: string, generator?: 'wrk' | 'autocannon' }} options
+ *   whole seconds; `uniqueHeader` gets another value with each request
  * @returns {Promise<Driven>}
  * @throws Error when nothing was answered, or anything other than 200
  */
-export async function drive(url, body, { connections, seconds, core, generator = loadGenerator }) {
+export async function drive(url, body, { connections, seconds, core, uniqueHeader, generator = loadGenerator }) {
   const directory = mkdtempSync(path.join(tmpdir(), 'bench-load-'));
   try {
     const file = path.join(directory, 'body.json');
     writeFileSync(file, JSON.stringify(body));
-    const command = COMMANDS[generator](url, String(connections), String(seconds), file);
+    const command = COMMANDS[generator](
+      url,
+      String(connections),
+      String(seconds),
+      file,
+      ...(uniqueHeader ? [uniqueHeader] : []),
+    );
     const { stdout } = await promisify(execFile)('taskset', ['-c', String(core), ...command]);
     const driven = JSON.parse(stdout.trim().split('\n').at(-1));
     if (driven.answers > 0 && driven.failed === 0) return driven;
@@ -46,9 +53,9 @@ export async function drive(url, body, { connections, seconds, core, generator =
 }
 
 const COMMANDS = {
-  wrk: (url, connections, seconds, file) => {
+  wrk: (url, connections, seconds, ...args) => {
     const size = ['-t', '1', '-c', connections, '-d', seconds, '--timeout', '30s'];
-    return ['wrk', ...size, '-s', beside('wrk-request.lua'), url, '--', file];
+    return ['wrk', ...size, '-s', beside('wrk-request.lua'), url, '--', ...args];
   },
   autocannon: (...args) => [process.execPath, beside('autocannon-load.js'), ...args],
 };

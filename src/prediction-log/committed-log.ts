@@ -3,7 +3,7 @@ import { ConfigService } from '@nestjs/config';
 import type { Env } from '../config/env.schema.js';
 import { clientOptions } from '../database/client-options.js';
 import { ChainHeads } from './chain/chain-heads.js';
-import { storeAnswer } from './idempotency/store-answer.js';
+import { claimForBatch } from './idempotency/claim-for-batch.js';
 import { PredictionLog } from './prediction-log.js';
 import type { LogEntry } from './prediction-record.js';
 import { GroupLane } from './writer/group-lane.js';
@@ -61,8 +61,7 @@ export class CommittedLog extends PredictionLog implements OnApplicationShutdown
       this.metrics.failed('full');
       return Promise.reject(logFull());
     }
-    const isSingle = entry.batchId === null && !entry.idempotency;
-    return isSingle ? this.groups.record(entry) : this.recordInTransaction(entry);
+    return entry.batchId === null ? this.groups.record(entry) : this.recordBatch(entry);
   }
 
   override transaction<T>(action: (transaction: ChainTransaction) => Promise<T>): Promise<T> {
@@ -74,11 +73,8 @@ export class CommittedLog extends PredictionLog implements OnApplicationShutdown
     this.heads.announce();
   }
 
-  private recordInTransaction(entry: LogEntry): Promise<void> {
-    const { idempotency, batchId, rows } = entry;
-    return this.batches.record(entry, async (transaction) => {
-      if (idempotency) await storeAnswer(transaction, idempotency, batchId ?? rows[0]!.id);
-    });
+  private recordBatch(entry: LogEntry): Promise<void> {
+    return this.batches.record(entry, (transaction) => claimForBatch(entry, transaction));
   }
 
   private get rows(): number {

@@ -1,3 +1,4 @@
+import { deleteAnswers } from './idempotency/key-claims.js';
 import { referenceHmac } from './chain/reference-hmac.js';
 import { subjectHash } from './chain/row-hash.js';
 import type { PredictionRow } from './prediction-record.js';
@@ -29,7 +30,12 @@ export async function eraseAgain(
     const last = lastErasures.get(hmacs[i]!.toString('hex'));
     return last !== undefined && last >= id;
   });
-  if (erased.length > 0) await eraseRows(erased, transaction);
+  if (erased.length === 0) return;
+  await eraseRows(erased, transaction);
+  await deleteAnswers(
+    erased.map(({ id }) => id),
+    transaction,
+  );
 }
 
 /** With the salts that the table holds: a row may have been written more than once, each time with another one. */

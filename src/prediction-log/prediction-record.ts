@@ -55,13 +55,20 @@ export interface LogEntry {
   idempotency?: IdempotentAnswer;
 }
 
-export interface IdempotentAnswer {
+/** A request with an Idempotency-Key. */
+export interface KeyedRequest {
+  /** Keys of different callers have nothing to do with each other. */
   caller: string;
   key: string;
-  /** The claim that this request holds on the key. */
-  claim: string;
-  /** The reply's body. */
-  response: Uint8Array;
+  /** Its path, such as `/predict`. */
+  route: string;
+  /** SHA-256 of its body. */
+  bodyHash: Uint8Array;
+}
+
+export interface IdempotentAnswer extends KeyedRequest {
+  /** The reply's body. Of a batch, which is too large to be kept, the format in which to write it anew from its rows. */
+  answer: Uint8Array | { format: number };
 }
 
 /** One row of {@link LogEntry} with what its entry says of all: what a row of the table holds. */

@@ -12,6 +12,7 @@ import type { RouteSettings } from '../common/http/route-settings.js';
 import { Idempotency } from '../prediction-log/idempotency/idempotency.js';
 import { RequestOrigin } from '../prediction-log/request-origin.js';
 import { BatchAdmission } from './batch/batch-admission.js';
+import { rewriteBatchReply } from './batch/batch-reply.js';
 import { BatchService } from './batch/batch.service.js';
 import { PredictionService } from './prediction.service.js';
 import {
@@ -86,8 +87,8 @@ export class PredictionController {
     if (!body.success) throw invalidRequest(body.error.issues);
     void reply.type(JSON_TYPE);
     // Awaited, since a promise that is returned settles two microtasks later.
-    return await this.idempotency.run(request, reply, (claim) =>
-      this.predictions.predict(body.data, this.origin.of(request), claim),
+    return await this.idempotency.run(request, reply, (keyed) =>
+      this.predictions.predict(body.data, this.origin.of(request), keyed),
     );
   }
 
@@ -119,12 +120,16 @@ export class PredictionController {
     const body = (request.body as Buffer<ArrayBuffer> | undefined) ?? Buffer.alloc(0);
     void reply.type(JSON_TYPE);
     return this.batchAdmission.answering(request, () =>
-      this.idempotency.run(request, reply, async (claim) => {
-        const answer = await this.batches.predict(body, this.origin.of(request), claim);
-        // What a key's record keeps may be read after it was sent.
-        if (!claim) reply.raw.once('close', () => freeBytes(answer));
-        return answer;
-      }),
+      this.idempotency.run(
+        request,
+        reply,
+        async (keyed) => {
+          const answer = await this.batches.predict(body, this.origin.of(request), keyed);
+          reply.raw.once('close', () => freeBytes(answer));
+          return answer;
+        },
+        rewriteBatchReply,
+      ),
     );
   }
 }

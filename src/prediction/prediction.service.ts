@@ -4,7 +4,7 @@ import { ActiveModel } from '../model-registry/active-model.js';
 import { isProbability } from '../model-registry/runner/model-runner.js';
 import type { ServedModel } from '../model-registry/served-model.js';
 import { PredictionLog } from '../prediction-log/prediction-log.js';
-import type { IdempotencyClaim } from '../prediction-log/idempotency/idempotency-records.js';
+import type { KeyedRequest } from '../prediction-log/prediction-record.js';
 import type { Origin } from '../prediction-log/request-origin.js';
 import { scoringContext } from '../prediction-log/scoring-context.js';
 import { FeatureEncoder } from './feature-encoder.js';
@@ -37,7 +37,7 @@ export class PredictionService {
    * @returns the reply's body, a PredictResponse as JSON
    * @throws DomainError INVALID_REQUEST, FEATURES_MISMATCH, NO_PROBABILITY, MODEL_NOT_READY, and as {@link PredictionLog.record}
    */
-  async predict({ data, reference }: PredictRequest, origin: Origin, claim?: IdempotencyClaim): Promise<string> {
+  async predict({ data, reference }: PredictRequest, origin: Origin, keyed?: KeyedRequest): Promise<string> {
     const model = this.activeModel.current();
     const { encoder, common } = this.prepare(model);
     const row = new Float32Array(encoder.width);
@@ -67,7 +67,7 @@ export class PredictionService {
             warnings: warnings ?? null,
           },
         ],
-        ...(claim && { idempotency: { ...claim, response: Buffer.from(body) } }),
+        ...(keyed && { idempotency: { ...keyed, answer: Buffer.from(body) } }),
       });
     }
     return body;

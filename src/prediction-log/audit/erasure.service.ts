@@ -6,6 +6,7 @@ import type { Env } from '../../config/env.schema.js';
 import { referenceHmac } from '../chain/reference-hmac.js';
 import { erasureHash, type ErasureRow, subjectHash } from '../chain/row-hash.js';
 import { lockErasures } from '../erasure-lock.js';
+import { deleteAnswers } from '../idempotency/key-claims.js';
 import { MONTH_SUFFIX, SELECT_UNATTACHED } from '../maintenance/partitions.js';
 import { PredictionLog } from '../prediction-log.js';
 import { eraseSubjects, insertGroup } from '../writer/statements.js';
@@ -121,13 +122,8 @@ async function eraseSubject(
   return rowCount ?? 0;
 }
 
-async function deleteStoredAnswers(rows: readonly SubjectRow[], transaction: ChainTransaction): Promise<number> {
-  const { rowCount } = await transaction.query({
-    text: 'DELETE FROM idempotency_records WHERE entry_id = ANY ($1::uuid[])',
-    values: [[...new Set(rows.map(({ id, batch_id }) => batch_id ?? id))]],
-  });
-  return rowCount ?? 0;
-}
+const deleteStoredAnswers = (rows: readonly SubjectRow[], transaction: ChainTransaction): Promise<number> =>
+  deleteAnswers([...new Set(rows.map(({ id, batch_id }) => batch_id ?? id))], transaction);
 
 async function recordErasure(erasure: ErasureRow, transaction: ChainTransaction): Promise<void> {
   const group = transaction.link('erasure', [erasure.id], erasureHash(erasure));

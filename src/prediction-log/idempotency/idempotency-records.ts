@@ -1,70 +1,62 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { DomainError } from '../../common/errors/domain-error.js';
 import type { Env } from '../../config/env.schema.js';
 import { Database } from '../../database/database.js';
-import type { IdempotentAnswer } from '../prediction-record.js';
+import type { KeyedRequest } from '../prediction-record.js';
 import { inProgress } from './in-progress.js';
+import { LEASE, VALIDITY } from './key-claims.js';
+import { type BatchRecord, type RecordedBatch, readBatch } from './recorded-batch.js';
 
-/** What a key is for. */
-export interface KeyedRequest {
-  /** Its path, such as `/predict`. */
-  route: string;
-  /** SHA-256 of its body. */
-  bodyHash: Uint8Array;
-}
+/** What was answered when a key was used before: the reply's body, or what it can be written anew from. */
+export type RecordedAnswer = Uint8Array | RecordedBatch;
 
-/** The right of one request to answer for a key. */
-export type IdempotencyClaim = Omit<IdempotentAnswer, 'response'>;
-
-interface Found {
-  isSameRequest: boolean;
-  response: Buffer | null;
-}
-
-/** The claim, or what was answered when the key was used before. */
-type Begun = IdempotencyClaim | { response: Uint8Array };
-
-/**
- * A claim that is older and has no answer was left behind by a process that died. (If it was not, its answer is refused: see
- * `storeAnswer`.)
- */
-const LEASE = '30 seconds';
-/** For how long a key is known. */
-export const VALIDITY = '24 hours';
-/** What is in the way can vanish before it is looked at, because it expired or its request failed. */
-const MAX_ATTEMPTS = 5;
+/** Queries under way at a time: one that PostgreSQL does not answer must not hold up the others. */
+const MAX_LOOK_UPS = 2;
+/** Bounds a query's size. */
+const MAX_KEYS = 512;
 const RETRY_AFTER_SECONDS = 1;
 
-/** The release before noted no route. */
-const IS_SAME_REQUEST = `coalesce(record.route = $3, true) AND record.body_hash = $4`;
+/** Times are those of PostgreSQL's clock. The release before claimed keys before it answered, and the one before that noted no route. */
+const FIND = `
+  SELECT k.position, r.route, r.body_hash AS "bodyHash", r.response, r.entry_id AS "entryId", r.answer_format AS format,
+    r.first_id AS "firstId", r.last_id AS "lastId", r.row_count AS "rowCount",
+    r.claimed_at < now() - interval '${LEASE}' AS "isOld"
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (caller, key, position)
+  JOIN idempotency_records r USING (caller, key)
+  WHERE r.claimed_at >= now() - interval '${VALIDITY}'`;
+
+interface StoredKey {
+  /** From 1, in the order of the parameters. */
+  position: string;
+  route: string | null;
+  bodyHash: Buffer;
+  response: Buffer | null;
+  entryId: string | null;
+  format: number | null;
+  firstId: string;
+  lastId: string;
+  rowCount: number;
+  isOld: boolean;
+}
+
+interface LookUp {
+  request: KeyedRequest;
+  resolve: (found: StoredKey | undefined) => void;
+  reject: (error: Error) => void;
+}
 
 /**
- * PostgreSQL decides between requests that come at the same time, on whichever instances: the first one inserts its claim,
- * and the others find it in their way. Times are those of PostgreSQL's clock.
+ * Which keys were used, by whom, with which body, and what was answered. Keys that are asked for at the same time are looked up
+ * with one query. It waits for no transaction.
  */
-const CLAIM = `
-  INSERT INTO idempotency_records AS record (caller, key, route, body_hash, claim) VALUES ($1, $2, $3, $4, $5)
-  ON CONFLICT (caller, key) DO UPDATE
-    SET route = excluded.route, body_hash = excluded.body_hash, claim = excluded.claim, claimed_at = now(),
-      entry_id = NULL, response = NULL
-    WHERE record.claimed_at < now() - interval '${VALIDITY}'
-      OR (record.response IS NULL AND ${IS_SAME_REQUEST} AND record.claimed_at < now() - interval '${LEASE}')
-  RETURNING claim`;
-
-const FIND = `
-  SELECT ${IS_SAME_REQUEST} AS "isSameRequest", response FROM idempotency_records AS record WHERE caller = $1 AND key = $2`;
-
-const RELEASE = `DELETE FROM idempotency_records WHERE caller = $1 AND key = $2 AND claim = $3 AND response IS NULL`;
-
-/** Which keys were used, by whom, with which body, and what was answered. */
 @Injectable()
 export class IdempotencyRecords {
   private readonly logger = new Logger(IdempotencyRecords.name);
-
   private readonly timeoutMs: number;
+  private readonly waiting: LookUp[] = [];
+  private lookUps = 0;
 
   constructor(
     private readonly database: Database,
@@ -74,49 +66,62 @@ export class IdempotencyRecords {
   }
 
   /**
-   * Claims a key, or finds what was answered when it was used before.
-   *
-   * @param caller keys of different callers have nothing to do with each other
-   * @throws DomainError IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_IN_PROGRESS or PREDICTION_LOG_UNAVAILABLE, the latter also when
-   *   PostgreSQL has said nothing for PREDICTION_LOG_COMMIT_TIMEOUT_MS
+   * @returns what was answered when the key was used before; undefined for a key that is free
+   * @throws DomainError IDEMPOTENCY_KEY_REUSED; IDEMPOTENCY_IN_PROGRESS; PREDICTION_LOG_UNAVAILABLE, also when PostgreSQL says
+   *   nothing for PREDICTION_LOG_COMMIT_TIMEOUT_MS
    */
-  async begin(caller: string, key: string, request: KeyedRequest): Promise<Begun> {
-    const begun = this.claimOrFind(caller, key, request);
+  async find(request: KeyedRequest): Promise<RecordedAnswer | undefined> {
+    const stored = await this.stored(request);
+    if (!stored) return undefined;
+    if (!isSameRequest(request, stored)) throw keyReused();
+    if (stored.response) return stored.response;
+    if (isBatch(stored)) return readBatch(stored, (sql, values = []) => this.inTime(this.query(sql, values)));
+    // An instance of the release before is answering it, or has died.
+    if (!stored.isOld) throw inProgress();
+    return undefined;
+  }
+
+  private stored(request: KeyedRequest): Promise<StoredKey | undefined> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ request, resolve, reject });
+      // Once all requests have been read that have come by now.
+      if (this.waiting.length === 1) setImmediate(() => this.lookUp());
+    });
+  }
+
+  private lookUp(): void {
+    if (this.waiting.length === 0 || this.lookUps === MAX_LOOK_UPS) return;
+    const looked = this.waiting.splice(0, MAX_KEYS);
+    this.lookUps++;
+    void this.lookUpAll(looked).finally(() => {
+      this.lookUps--;
+      this.lookUp();
+    });
+  }
+
+  private async lookUpAll(looked: readonly LookUp[]): Promise<void> {
+    try {
+      const parameters = [looked.map(({ request }) => request.caller), looked.map(({ request }) => request.key)];
+      const found = await this.inTime(this.query<StoredKey>(FIND, parameters));
+      const byPosition = new Map(found.map((stored) => [Number(stored.position), stored]));
+      for (const [i, { resolve }] of looked.entries()) resolve(byPosition.get(i + 1));
+    } catch (error) {
+      for (const { reject } of looked) reject(error as Error);
+    }
+  }
+
+  private async inTime<T>(query: Promise<T>): Promise<T> {
     const timeout = new AbortController();
     const late = delay(this.timeoutMs, undefined, timeout).then(() => {
       this.logger.error('Idempotency keys cannot be looked up', { reason: 'PostgreSQL says nothing' });
-      void giveBack(begun, this);
       throw unavailable();
     });
+    query.catch(() => undefined);
     try {
-      return await Promise.race([begun, late]);
+      return await Promise.race([query, late]);
     } finally {
       timeout.abort();
     }
-  }
-
-  private async claimOrFind(caller: string, key: string, { route, bodyHash }: KeyedRequest): Promise<Begun> {
-    const claim = randomUUID();
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const claimed = await this.query(CLAIM, [caller, key, route, bodyHash, claim]);
-      if (claimed.length > 0) return { caller, key, claim };
-      const [found] = await this.query<Found>(FIND, [caller, key, route, bodyHash]);
-      if (!found) continue;
-      if (!found.isSameRequest) throw keyReused();
-      if (found.response) return { response: found.response };
-      throw inProgress();
-    }
-    throw inProgress();
-  }
-
-  /**
-   * Gives a key back after its request failed, so that it may be tried again, for another request too. A key whose answer was
-   * committed after all keeps it.
-   *
-   * @throws DomainError PREDICTION_LOG_UNAVAILABLE; the claim then ends with its lease
-   */
-  async release({ caller, key, claim }: IdempotencyClaim): Promise<void> {
-    await this.query(RELEASE, [caller, key, claim]);
   }
 
   private async query<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
@@ -130,15 +135,13 @@ export class IdempotencyRecords {
   }
 }
 
-/** A claim that comes too late for its request must not be in the way of the next try until its lease ends. */
-async function giveBack(begun: Promise<Begun>, records: IdempotencyRecords): Promise<void> {
-  try {
-    const late = await begun;
-    if ('claim' in late) await records.release(late);
-  } catch {
-    // It was told where it failed, and the lease ends.
-  }
-}
+export const isSameRequest = (
+  request: KeyedRequest,
+  { route, bodyHash }: { route: string | null; bodyHash: Uint8Array },
+): boolean => (route ?? request.route) === request.route && Buffer.compare(request.bodyHash, bodyHash) === 0;
+
+const isBatch = (stored: StoredKey): stored is StoredKey & BatchRecord =>
+  stored.format !== null && stored.entryId !== null;
 
 const unavailable = (cause?: unknown) =>
   new DomainError('PREDICTION_LOG_UNAVAILABLE', {
@@ -147,7 +150,7 @@ const unavailable = (cause?: unknown) =>
     cause,
   });
 
-const keyReused = () =>
+export const keyReused = (): DomainError =>
   new DomainError('IDEMPOTENCY_KEY_REUSED', {
     detail:
       'This Idempotency-Key came with another body, or to another path, in the last 24 hours. Use a new key for a new request.',

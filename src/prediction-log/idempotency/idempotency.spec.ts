@@ -13,14 +13,16 @@ import { ProblemFilter } from '../../common/errors/problem.filter.js';
 import { createAdapter } from '../../common/http/create-adapter.js';
 import { Database } from '../../database/database.js';
 import { PredictionLog } from '../prediction-log.js';
+import type { KeyedRequest } from '../prediction-record.js';
 import { RequestOrigin } from '../request-origin.js';
 import { Idempotency } from './idempotency.js';
-import { type IdempotencyClaim, IdempotencyRecords } from './idempotency-records.js';
-import { storeAnswer } from './store-answer.js';
+import { IdempotencyRecords } from './idempotency-records.js';
+import { inProgress } from './in-progress.js';
+import { insertClaims, isKeyTaken } from './key-claims.js';
 
 Logger.overrideLogger(false);
 
-type Answer = (body: unknown, claim: IdempotencyClaim | undefined) => Promise<{ id: string }>;
+type Answer = (body: unknown, keyed: KeyedRequest | undefined) => Promise<{ id: string }>;
 
 /** Scores nothing: what a request is answered is up to the test. */
 const answer = jest.fn<Answer>();
@@ -32,7 +34,7 @@ class ScoringController {
   @Post(['predict', 'predict/batch'])
   @HttpCode(200)
   predict(@Body() body: unknown, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
-    return this.idempotency.run(request, reply, (claim) => answer(body, claim));
+    return this.idempotency.run(request, reply, (keyed) => answer(body, keyed));
   }
 }
 
@@ -48,13 +50,18 @@ afterEach(async () => {
   for (const app of apps.splice(0)) await app.close();
 });
 
+const CLAIM = insertClaims('ARRAY[$1]', 'ARRAY[$2]', 'ARRAY[$3]', 'ARRAY[$4::bytea]', 'ARRAY[$5]', 'ARRAY[$6::bytea]');
+
 /** Answers with an id of its own, and commits that where the request has a key. */
 let answers = 0;
-async function committed(_body: unknown, claim: IdempotencyClaim | undefined): Promise<{ id: string }> {
+async function committed(_body: unknown, keyed: KeyedRequest | undefined): Promise<{ id: string }> {
   const response = { id: `0000000${++answers}-0000-7000-8000-000000000000` };
-  if (claim) {
-    const query = (statement: never) => database.client.query(statement);
-    await storeAnswer({ query }, { ...claim, response: Buffer.from(JSON.stringify(response)) }, response.id);
+  if (keyed) {
+    const { caller, key, route, bodyHash } = keyed;
+    const values = [caller, key, route, bodyHash, response.id, Buffer.from(JSON.stringify(response))];
+    await database.client.query(CLAIM, values).catch((error: unknown) => {
+      throw isKeyTaken(error) ? inProgress() : error;
+    });
   }
   return response;
 }
@@ -88,6 +95,20 @@ async function startReplica(env: Record<string, string> = {}) {
 }
 
 const BODY = '{"data":{"features":[1]}}';
+
+/** A first request, which goes on when it may. */
+async function begin(predict: Awaited<ReturnType<typeof startReplica>>) {
+  const begun = Promise.withResolvers<void>();
+  const mayEnd = Promise.withResolvers<void>();
+  answer.mockImplementationOnce(async (body, keyed) => {
+    begun.resolve();
+    await mayEnd.promise;
+    return committed(body, keyed);
+  });
+  const first = predict(BODY);
+  await begun.promise;
+  return { first, mayEnd: () => mayEnd.resolve() };
+}
 
 describe('a request with Idempotency-Key', () => {
   it('that comes again gets the stored answer, on any replica, and is answered once', async () => {
@@ -128,24 +149,28 @@ describe('a request with Idempotency-Key', () => {
     expect((await predict(BODY)).body).toBe(first.body);
   });
 
-  it('gets 409 with Retry-After while the first one is being answered', async () => {
-    const [one, other] = [await startReplica(), await startReplica()];
-    const begun = Promise.withResolvers<void>();
-    const mayEnd = Promise.withResolvers<void>();
-    answer.mockImplementationOnce(async (body, claim) => {
-      begun.resolve();
-      await mayEnd.promise;
-      return committed(body, claim);
-    });
-    const first = one(BODY);
-    await begun.promise;
-    const second = await other(BODY);
+  it('gets 409 with Retry-After while the same instance answers the first one', async () => {
+    const predict = await startReplica();
+    const { first, mayEnd } = await begin(predict);
+    const second = await predict(BODY);
     expect(second.statusCode).toBe(409);
     expect(second.headers['retry-after']).toBe('1');
     expect(second.json()).toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' });
-    mayEnd.resolve();
+    expect((await predict('{}')).json()).toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+    mayEnd();
     expect((await first).statusCode).toBe(200);
-    expect((await other(BODY)).body).toBe((await first).body);
+    expect((await predict(BODY)).body).toBe((await first).body);
+  });
+
+  it('gets the answer of the one that was recorded, where two instances answer at the same time', async () => {
+    const [one, other] = [await startReplica(), await startReplica()];
+    const { first, mayEnd } = await begin(one);
+    const second = await other(BODY);
+    expect(second.statusCode).toBe(200);
+    mayEnd();
+    expect((await first).body).toBe(second.body);
+    expect((await first).headers).toMatchObject({ 'idempotency-replayed': 'true' });
+    expect(answer).toHaveBeenCalledTimes(2);
   });
 
   it('may be put right and tried again after it was refused', async () => {
@@ -155,16 +180,6 @@ describe('a request with Idempotency-Key', () => {
     const corrected = await predict('{"data":{"features":[1,2]}}');
     expect(corrected.statusCode).toBe(200);
     expect(corrected.headers).not.toHaveProperty('idempotency-replayed');
-  });
-
-  it('is told what went wrong also when its key cannot be given back', async () => {
-    const predict = await startReplica();
-    answer.mockImplementationOnce(async () => {
-      await database.client.query('ALTER TABLE idempotency_records RENAME TO elsewhere');
-      throw new DomainError('PREDICTION_LOG_UNAVAILABLE', { detail: 'Try again.', retryAfterSeconds: 2 });
-    });
-    const refused = await predict(BODY);
-    expect(refused.json()).toMatchObject({ code: 'PREDICTION_LOG_UNAVAILABLE', detail: 'Try again.' });
   });
 
   it('of another caller is another one', async () => {

@@ -1,23 +1,28 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../../common/errors/domain-error.js';
 import { IDEMPOTENCY_KEY_HEADER } from '../../common/http/body-hash.js';
 import { PredictionLog } from '../prediction-log.js';
+import type { KeyedRequest } from '../prediction-record.js';
 import { RequestOrigin } from '../request-origin.js';
 import { idempotencyKey } from './idempotency-key.js';
-import { type IdempotencyClaim, IdempotencyRecords } from './idempotency-records.js';
+import { IdempotencyRecords, isSameRequest, keyReused, type RecordedAnswer } from './idempotency-records.js';
+import { inProgress } from './in-progress.js';
+import type { RecordedBatch } from './recorded-batch.js';
 
 const NO_BODY = new Uint8Array();
 
 /**
  * `Idempotency-Key`: who repeats a request gets the answer that the first one got, and no second record.
  *
- * In a controller: `return this.idempotency.run(request, reply, (claim) => this.service.answer(…, claim))`, where `answer`
- * passes the claim on with the entry that it records.
+ * In a controller: `return this.idempotency.run(request, reply, (keyed) => this.service.answer(…, keyed))`, where `answer`
+ * passes the key on with the entry that it records. The transaction that commits the entry claims the key: of requests that come
+ * at the same time, on whichever instances, one is recorded, and the others get its answer.
  */
 @Injectable()
 export class Idempotency {
-  private readonly logger = new Logger(Idempotency.name);
+  /** Requests that this instance is answering, by their key and caller. */
+  private readonly underWay = new Map<string, KeyedRequest>();
 
   constructor(
     private readonly log: PredictionLog,
@@ -28,48 +33,64 @@ export class Idempotency {
   /**
    * Answers a request, or repeats what was answered to the same one before, with `Idempotency-Replayed: true`.
    *
-   * @param answer its claim is undefined for a request without Idempotency-Key
+   * @param answer gets nothing for a request without Idempotency-Key
+   * @param rewrite writes the reply of a batch anew; without it there are no batches
    * @throws DomainError INVALID_REQUEST, IDEMPOTENCY_UNSUPPORTED, IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_IN_PROGRESS or
-   *   PREDICTION_LOG_UNAVAILABLE; what `answer` throws
+   *   PREDICTION_LOG_UNAVAILABLE; what `answer` and `rewrite` throw
    */
   run<T>(
     request: FastifyRequest,
     reply: FastifyReply,
-    answer: (claim?: IdempotencyClaim) => Promise<T>,
+    answer: (keyed?: KeyedRequest) => Promise<T>,
+    rewrite?: (batch: RecordedBatch) => Uint8Array,
   ): Promise<T | Uint8Array> {
     const header = request.headers[IDEMPOTENCY_KEY_HEADER];
-    return header === undefined ? answer() : this.runWithKey(header, request, reply, answer);
+    return header === undefined ? answer() : this.runWithKey(header, request, reply, answer, rewrite);
   }
 
   private async runWithKey<T>(
     header: string | readonly string[],
     request: FastifyRequest,
     reply: FastifyReply,
-    answer: (claim: IdempotencyClaim) => Promise<T>,
+    answer: (keyed: KeyedRequest) => Promise<T>,
+    rewrite?: (batch: RecordedBatch) => Uint8Array,
   ): Promise<T | Uint8Array> {
     const key = idempotencyKey(header);
     if (!this.log.enabled) throw unsupported();
-    const caller = this.origin.callerOf(request) ?? '';
-    const begun = await this.records.begin(caller, key, {
+    const keyed: KeyedRequest = {
+      caller: this.origin.callerOf(request) ?? '',
+      key,
       route: request.routeOptions.url!,
       bodyHash: request.bodyHash ?? NO_BODY,
-    });
-    if ('claim' in begun) return this.answerOnce(begun, answer);
-    void reply.header('Idempotency-Replayed', 'true').type('application/json; charset=utf-8');
-    return begun.response;
+    };
+    // A key has no spaces.
+    const name = `${key} ${keyed.caller}`;
+    const other = this.underWay.get(name);
+    if (other) throw isSameRequest(keyed, other) ? inProgress() : keyReused();
+    this.underWay.set(name, keyed);
+    try {
+      const recorded = (await this.records.find(keyed)) ?? (await this.answerOnce(keyed, answer));
+      if ('answer' in recorded) return recorded.answer;
+      const body = recorded instanceof Uint8Array ? recorded : rewrite!(recorded);
+      void reply.header('Idempotency-Replayed', 'true').type('application/json; charset=utf-8');
+      return body;
+    } finally {
+      this.underWay.delete(name);
+    }
   }
 
-  private async answerOnce<T>(claim: IdempotencyClaim, answer: (claim: IdempotencyClaim) => Promise<T>): Promise<T> {
+  /** @returns the answer, or what was recorded where another instance was faster */
+  private async answerOnce<T>(
+    keyed: KeyedRequest,
+    answer: (keyed: KeyedRequest) => Promise<T>,
+  ): Promise<{ answer: T } | RecordedAnswer> {
     try {
-      return await answer(claim);
+      return { answer: await answer(keyed) };
     } catch (error) {
-      const released = this.records.release(claim).catch((reason: unknown) => {
-        this.logger.warn('An Idempotency-Key stays claimed for some seconds', { reason: String(reason) });
-      });
-      // Where PostgreSQL is away, who is told so does not wait for it once more.
-      const isAway = error instanceof DomainError && error.code === 'PREDICTION_LOG_UNAVAILABLE';
-      if (!isAway) await released;
-      throw error;
+      if (!(error instanceof DomainError && error.code === 'IDEMPOTENCY_IN_PROGRESS')) throw error;
+      const recorded = await this.records.find(keyed);
+      if (!recorded) throw error;
+      return recorded;
     }
   }
 }

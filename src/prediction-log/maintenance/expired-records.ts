@@ -1,5 +1,5 @@
 import type { Query } from '../../database/query.js';
-import { VALIDITY } from '../idempotency/idempotency-records.js';
+import { VALIDITY } from '../idempotency/key-claims.js';
 
 /** A transaction that deletes more would hold on to its locks for long. */
 const ROWS_AT_A_TIME = 10_000;

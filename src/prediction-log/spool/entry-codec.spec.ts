@@ -34,7 +34,13 @@ describe('A spooled entry', () => {
   });
 
   it('leaves out what an Idempotency-Key is answered with', () => {
-    const idempotency = { caller: '', key: 'key', claim: newId(), response: Buffer.from('{}') };
+    const idempotency = {
+      caller: '',
+      key: 'key',
+      route: '/predict',
+      bodyHash: Buffer.of(1),
+      answer: Buffer.from('{}'),
+    };
     const entry = logEntry();
     expect(roundTrip({ ...entry, idempotency })).toEqual(entry);
   });

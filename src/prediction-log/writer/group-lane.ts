@@ -3,6 +3,16 @@ import { Logger } from '@nestjs/common';
 import type { ChainGroup, ChainWriter } from '../chain/chain-writer.js';
 import { eraseAgain } from '../erase-again.js';
 import { lockErasures } from '../erasure-lock.js';
+import { inProgress } from '../idempotency/in-progress.js';
+import {
+  claimsOf,
+  entryIdOf,
+  freeKeys,
+  isKeyHeld,
+  isKeyTaken,
+  type KeyClaim,
+  whoseKeysAreTaken,
+} from '../idempotency/key-claims.js';
 import type { LogEntry } from '../prediction-record.js';
 import { type ChainedRows, chainRows, idsOf, logRows } from './chained-rows.js';
 import { isRefusal, type LogConnection } from './log-connection.js';
@@ -66,18 +76,21 @@ export class GroupLane {
   }
 
   /**
-   * Never throws. What is refused, or cannot even be made a group of, is tried again in halves, until the guilty entry stands
-   * alone: it fails, and no other.
+   * Never throws. Entries whose keys are taken fail, and the others are tried again. What is refused otherwise, or cannot even
+   * be made a group of, is tried again in halves, until the guilty entry stands alone: it fails, and no other.
    */
   private async commit(entries: readonly PendingEntry[]): Promise<void> {
     try {
       const rows = chainRows(entries.flatMap(({ entry }) => logRows(entry)));
       const group = this.chain.link('prediction', idsOf(rows.rows), rows.hashes);
-      await this.write(group, rows, entries[0]!.deadlineMs);
+      const claims = claimsOf(entries.map(({ entry }) => entry));
+      await this.write({ group, rows, claims }, entries[0]!.deadlineMs);
       this.chain.committed(group);
       this.settle(entries);
     } catch (error) {
       if (this.closing.signal.aborted && !isRefusal(error)) return this.settle(entries, logUnavailable(error));
+      if (error instanceof KeysTaken && (error.areFree || error.taken.size > 0))
+        return this.commitOthers(entries, error);
       if (entries.length === 1) return this.settle(entries, this.failed(entries[0]!.entry, error));
       const half = Math.ceil(entries.length / 2);
       await this.commit(entries.slice(0, half));
@@ -85,8 +98,18 @@ export class GroupLane {
     }
   }
 
+  private async commitOthers(entries: readonly PendingEntry[], { taken }: KeysTaken): Promise<void> {
+    const others = entries.filter(({ entry }) => !taken.has(entryIdOf(entry)));
+    this.settle(
+      entries.filter((pending) => !others.includes(pending)),
+      inProgress(),
+    );
+    if (others.length > 0) await this.commit(others);
+  }
+
   /** @returns what the request of the guilty entry is told */
   private failed({ requestId }: LogEntry, error: unknown): Error {
+    if (error instanceof KeysTaken || isKeyHeld(error)) return inProgress();
     if (!isRefusal(error)) {
       this.logger.error('An entry cannot be put into a group; its request was answered INTERNAL_ERROR', {
         requestId,
@@ -112,23 +135,28 @@ export class GroupLane {
    * then nothing happens.
    *
    * @param deadlineMs until when the oldest of its requests waits
-   * @throws DatabaseError when it is refused; Error when the lane closes
+   * @throws DatabaseError when it is refused, or a key of it is held by a transaction that goes on; KeysTaken; Error when the
+   *   lane closes
    */
-  private async write(group: ChainGroup, rows: ChainedRows, deadlineMs: number): Promise<void> {
+  private async write(linked: LinkedGroup, deadlineMs: number): Promise<void> {
+    const { rowCount } = linked.group;
+    // Whether an earlier attempt may be committed, or still be under way in PostgreSQL.
+    let isUnknown = false;
     for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(2 * retryMs, MAX_RETRY_MS)) {
       try {
         const startedAt = performance.now();
-        await this.connection.ensureContexts(rows.rows);
-        if (startedAt > deadlineMs) await this.insertLate(group, rows);
-        else await this.connection.insert(group, rows);
-        this.metrics.rowsWritten(group.rowCount);
-        this.metrics.groupWritten(group.rowCount, performance.now() - startedAt);
+        await this.connection.ensureContexts(linked.rows.rows);
+        await this.insert(linked, startedAt > deadlineMs);
+        this.metrics.rowsWritten(rowCount);
+        this.metrics.groupWritten(rowCount, performance.now() - startedAt);
         if (this.failing) this.logger.log('The prediction log can be written to again');
         this.failing = false;
         return;
       } catch (error) {
-        if (isRefusal(error)) this.failing = false;
-        if (isRefusal(error) || this.closing.signal.aborted) throw error;
+        const isFinal = isRefusal(error) || error instanceof KeysTaken || (isKeyHeld(error) && !isUnknown);
+        if (isFinal) this.failing = false;
+        if (isFinal || this.closing.signal.aborted) throw error;
+        isUnknown = true;
         this.metrics.failed('connection', error);
         if (!this.failing) this.logger.error('The prediction log cannot be written to; trying again', reasonOf(error));
         this.failing = true;
@@ -137,13 +165,28 @@ export class GroupLane {
     }
   }
 
+  /** @throws KeysTaken, unless it is an earlier attempt of this very group that has them: then it is written */
+  private async insert(linked: LinkedGroup, isLate: boolean): Promise<void> {
+    const { connection } = this;
+    const { group, rows, claims } = linked;
+    try {
+      if (isLate) await this.insertLate(linked);
+      else await connection.insert(group, rows, claims);
+    } catch (error) {
+      if (!isKeyTaken(error)) throw error;
+      const areFree = (await freeKeys(claims, connection)) > 0;
+      const { taken, hasOwn } = await whoseKeysAreTaken(claims, connection);
+      if (!hasOwn) throw new KeysTaken(taken, areFree);
+    }
+  }
+
   /** Writes rows whose requests ended a while ago: their subjects may have been erased since then. */
-  private async insertLate(group: ChainGroup, rows: ChainedRows): Promise<void> {
+  private async insertLate({ group, rows, claims }: LinkedGroup): Promise<void> {
     const { connection } = this;
     await connection.query('BEGIN');
     try {
       await lockErasures(connection, 'shared');
-      await connection.insert(group, rows);
+      await connection.insert(group, rows, claims);
       await eraseAgain(
         rows.rows.map(({ row }) => row),
         connection,
@@ -154,6 +197,27 @@ export class GroupLane {
       if (connection.isOpen) await connection.query('ROLLBACK').catch(() => undefined);
       throw error;
     }
+  }
+}
+
+/** What goes in one statement. */
+interface LinkedGroup {
+  group: ChainGroup;
+  rows: ChainedRows;
+  claims: readonly KeyClaim[];
+}
+
+/** A group was not written since keys of it are taken. */
+class KeysTaken extends Error {
+  /**
+   * @param taken the entries that have lost theirs
+   * @param areFree whether keys that were in the way have been freed, so that the others may be written now
+   */
+  constructor(
+    readonly taken: ReadonlySet<string>,
+    readonly areFree: boolean,
+  ) {
+    super('Keys are taken.');
   }
 }
 

@@ -3,10 +3,17 @@ import { endsWithin } from '../../common/ends-within.js';
 import { queryOn } from '../../database/query.js';
 import { assertSchemaIsCurrent } from '../../database/schema-check.js';
 import type { ChainGroup } from '../chain/chain-writer.js';
+import type { KeyClaim } from '../idempotency/key-claims.js';
 import { BindMessage } from './bind-message.js';
 import type { ChainedRows, LogRow } from './chained-rows.js';
 import { PreparedInsert } from './prepared-insert.js';
-import { bindPredictions, INSERT_PREDICTIONS, insertContext } from './statements.js';
+import {
+  bindKeyedPredictions,
+  bindPredictions,
+  INSERT_KEYED_PREDICTIONS,
+  INSERT_PREDICTIONS,
+  insertContext,
+} from './statements.js';
 
 /** How much longer than PostgreSQL's own limit a statement may take before its connection is given up as dead. */
 const GRACE_MS = 1000;
@@ -46,13 +53,17 @@ export class LogConnection {
   /**
    * Writes a group with its rows, unless they are there. One at a time.
    *
+   * @param claims the keys of some of its rows; where one is taken nothing is written
    * @returns how many rows were written
    * @throws as {@link query}
    */
-  insert(group: ChainGroup, rows: ChainedRows): Promise<number> {
+  insert(group: ChainGroup, rows: ChainedRows, claims: readonly KeyClaim[] = []): Promise<number> {
     return this.use((client) => {
-      const message = bindPredictions(this.message, group, rows);
-      return client.query(new PreparedInsert(INSERT_PREDICTIONS, message)).done;
+      const insert =
+        claims.length === 0
+          ? new PreparedInsert(INSERT_PREDICTIONS, bindPredictions(this.message, group, rows))
+          : new PreparedInsert(INSERT_KEYED_PREDICTIONS, bindKeyedPredictions(this.message, group, rows, claims));
+      return client.query(insert).done;
     });
   }
 

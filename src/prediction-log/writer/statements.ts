@@ -1,5 +1,6 @@
 import type { QueryConfig } from 'pg';
 import type { ChainGroup } from '../chain/chain-writer.js';
+import { insertClaims, type KeyClaim } from '../idempotency/key-claims.js';
 import type { ScoringContext } from '../prediction-record.js';
 import { SALT_BYTES } from '../chain/row-hash.js';
 import type { BindMessage } from './bind-message.js';
@@ -12,8 +13,8 @@ const INSERT_GROUP = `
   ON CONFLICT DO NOTHING`;
 
 /** The inputs of all rows come in one array, and each row takes its slice: arrays of arrays must be rectangular. */
-const INSERT_PREDICTIONS_SQL = `
-  WITH chain_group AS (${INSERT_GROUP})
+const insertPredictions = (keys = '') => `
+  WITH chain_group AS (${INSERT_GROUP})${keys}
   INSERT INTO predictions (id, context_id, reference, request_id, trace_id, batch_id, row_index, inputs, probability,
     prediction, warnings, caller, inference_us, salt, group_id, group_index)
   SELECT r.id, r.context_id, r.reference, r.request_id, r.trace_id, r.batch_id, r.row_index,
@@ -26,15 +27,49 @@ const INSERT_PREDICTIONS_SQL = `
   ON CONFLICT DO NOTHING`;
 
 /** A group and its rows in one statement, and so in one transaction. Written already: nothing happens. */
-export const INSERT_PREDICTIONS = { name: 'insert-predictions', text: INSERT_PREDICTIONS_SQL };
-const PARAMETERS = 24;
+export const INSERT_PREDICTIONS = { name: 'insert-predictions', text: insertPredictions(), parameters: 24 };
+
+/** The same with the keys and answers of some of its rows. All or nothing: it fails where a key is taken. */
+export const INSERT_KEYED_PREDICTIONS = {
+  name: 'insert-keyed-predictions',
+  text: insertPredictions(`,
+    claims AS (${insertClaims('$25', '$26', '$27', '$28', '$29', '$30')})`),
+  parameters: 30,
+};
 
 /** @returns the message to run {@link INSERT_PREDICTIONS} with, as `BindMessage.finish` */
-export function bindPredictions(message: BindMessage, group: ChainGroup, { rows, salts }: ChainedRows): Buffer {
+export const bindPredictions = (message: BindMessage, group: ChainGroup, rows: ChainedRows): Buffer =>
+  bindRows(message, INSERT_PREDICTIONS, group, rows).finish();
+
+/**
+ * @param claims of some of the rows, with the text of their answers
+ * @returns the message to run {@link INSERT_KEYED_PREDICTIONS} with, as `BindMessage.finish`
+ */
+export const bindKeyedPredictions = (
+  message: BindMessage,
+  group: ChainGroup,
+  rows: ChainedRows,
+  claims: readonly KeyClaim[],
+): Buffer =>
+  bindRows(message, INSERT_KEYED_PREDICTIONS, group, rows)
+    .column(text, claims, ({ caller }) => caller)
+    .column(text, claims, ({ key }) => key)
+    .column(text, claims, ({ route }) => route)
+    .column(bytea, claims, ({ bodyHash }) => bodyHash)
+    .column(uuid, claims, ({ entryId }) => entryId)
+    .column(bytea, claims, ({ answer }) => answer as Uint8Array)
+    .finish();
+
+function bindRows(
+  message: BindMessage,
+  { name, parameters }: typeof INSERT_PREDICTIONS,
+  group: ChainGroup,
+  { rows, salts }: ChainedRows,
+): BindMessage {
   let inputsFrom = 1;
   const slices = rows.map(({ row }) => ({ from: inputsFrom, to: (inputsFrom += row.inputs.length) - 1 }));
   return message
-    .start(INSERT_PREDICTIONS.name, PARAMETERS)
+    .start(name, parameters)
     .value(uuid, group.id)
     .value(text, group.kind)
     .value(uuid, group.writer)
@@ -58,8 +93,7 @@ export function bindPredictions(message: BindMessage, group: ChainGroup, { rows,
     .column(text, rows, ({ row }) => row.warnings && JSON.stringify(row.warnings))
     .column(text, rows, ({ entry }) => entry.caller)
     .column(float4, rows, ({ entry }) => entry.inferenceUs)
-    .bytes(salts, SALT_BYTES)
-    .finish();
+    .bytes(salts, SALT_BYTES);
 }
 
 export const insertGroup = (group: ChainGroup): QueryConfig => ({

@@ -28,7 +28,7 @@ export interface ChainTransaction {
 }
 
 /**
- * One connection with a chain of its own for what takes more than a statement: batches, answers to Idempotency-Keys,
+ * One connection with a chain of its own for what takes more than a statement: batches with their Idempotency-Keys,
  * outcomes, erasures. One transaction at a time, in the order in which they were asked for; single predictions have lanes
  * of their own and do not wait for these.
  */

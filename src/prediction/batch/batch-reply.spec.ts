@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { domainErrorOf } from '../../../test/support/domain-error-of.js';
 import { servedModel } from '../../../test/support/served-model.js';
 import type { FeatureWarning } from '../feature-encoder.js';
-import { batchReply } from './batch-reply.js';
+import { BATCH_REPLY_FORMAT, batchReply, rewriteBatchReply } from './batch-reply.js';
 
 const model = servedModel();
 
@@ -37,5 +38,44 @@ describe('batchReply', () => {
     const { ids } = reply(Array.from({ length: 10_000 }, () => 0.25));
     expect(new Set(ids()).size).toBe(10_000);
     expect(ids().toSorted()).toEqual(ids());
+  });
+});
+
+describe('rewriteBatchReply', () => {
+  const probabilities = Float32Array.of(0, 0.1, 0.5, 1);
+  const warnings = new Map([[2, [{ feature: 'Zoë "limit"', code: 'OUT_OF_RANGE' as const }]]]);
+  const { body, ids } = batchReply(probabilities, model, warnings);
+  const { alias, digest, name, version } = model.ref;
+  const recorded = {
+    format: BATCH_REPLY_FORMAT,
+    threshold: model.threshold,
+    model: { alias, digest, name, version },
+    ids: ids(),
+    probabilities,
+    warnings,
+  };
+
+  it('writes what was sent, byte for byte', () => {
+    expect(rewriteBatchReply(recorded).toString()).toBe(body.toString());
+  });
+
+  it('writes format 1 as every release does that knows it', () => {
+    const id = '01a20b55-1529-7254-9ad5-d5bfe1ac13a4';
+    const batch = { ...recorded, format: 1, threshold: 0.2, ids: [id], probabilities: Float32Array.of(0.1) };
+    const text = rewriteBatchReply({
+      ...batch,
+      model: { name: 'm', version: '7', alias: null, digest: 'd' },
+      warnings: new Map([[0, [{ feature: 'age', code: 'OUT_OF_RANGE' }]]]),
+    }).toString();
+    expect(text).toBe(
+      `{"predictions":[{"id":"${id}","prediction":0,"probability":0.10000000149011612,` +
+        '"warnings":[{"feature":"age","code":"OUT_OF_RANGE"}]}],' +
+        '"threshold":0.2,"model":{"name":"m","version":"7","alias":null,"digest":"d"}}',
+    );
+  });
+
+  it('leaves what a newer release sent to that', () => {
+    const newer = { ...recorded, format: BATCH_REPLY_FORMAT + 1 };
+    expect(domainErrorOf(() => rewriteBatchReply(newer))).toMatchObject({ code: 'PREDICTION_LOG_UNAVAILABLE' });
   });
 });

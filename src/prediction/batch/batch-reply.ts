@@ -1,4 +1,6 @@
 import { ID_CHARACTERS, IdSequence } from '../../common/ids/id-sequence.js';
+import { DomainError } from '../../common/errors/domain-error.js';
+import type { RecordedBatch } from '../../prediction-log/idempotency/recorded-batch.js';
 import type { ScoringSpec } from '../../model-registry/served-model.js';
 import type { FeatureWarning } from '../feature-encoder.js';
 import { commonMembers } from '../prediction-reply.js';
@@ -14,6 +16,14 @@ const ONE = '1'.charCodeAt(0);
 const COMMA = ','.charCodeAt(0);
 const END = '}'.charCodeAt(0);
 
+/**
+ * Of the text that {@link batchReply} writes. An answer to an Idempotency-Key is written anew from its record, byte for byte, for
+ * 24 hours: whoever changes the text counts up, and keeps what writes the one before for as long as instances are replaced.
+ */
+export const BATCH_REPLY_FORMAT = 1;
+
+const RETRY_AFTER_SECONDS = 10;
+
 /** A batch's reply, ready to send. */
 export interface BatchReply {
   /** UTF-8 JSON of a PredictBatchResponse. */
@@ -28,11 +38,13 @@ export interface BatchReply {
  *
  * @param probabilities `[n]`
  * @param warnings of the rows that have any, by their index
+ * @param ids of the rows, in their order
  */
 export function batchReply(
   probabilities: Float32Array,
   spec: Pick<ScoringSpec, 'threshold' | 'ref'>,
   warnings: ReadonlyMap<number, readonly FeatureWarning[]>,
+  ids: Pick<IdSequence, 'writeNext'> = new IdSequence(probabilities.length),
 ): BatchReply {
   const head = '{"predictions":[';
   const tail = `],${commonMembers(spec)}}`;
@@ -42,7 +54,6 @@ export function batchReply(
 
   const body = Buffer.allocUnsafeSlow(size);
   const starts = new Uint32Array(probabilities.length);
-  const ids = new IdSequence(probabilities.length);
   let end = body.write(head);
   for (let i = 0; i < probabilities.length; i++) {
     const probability = probabilities[i]!;
@@ -61,6 +72,32 @@ export function batchReply(
     body: body.subarray(0, end),
     ids: () => Array.from(starts, (start) => body.toString('latin1', start, start + ID_CHARACTERS)),
   };
+}
+
+/**
+ * Writes the reply of a batch that was answered before, as it was sent.
+ *
+ * @throws DomainError PREDICTION_LOG_UNAVAILABLE when a newer release answered it
+ */
+export function rewriteBatchReply({
+  format,
+  threshold,
+  model,
+  ids,
+  probabilities,
+  warnings,
+}: RecordedBatch): Buffer<ArrayBuffer> {
+  if (format !== BATCH_REPLY_FORMAT) {
+    throw new DomainError('PREDICTION_LOG_UNAVAILABLE', {
+      detail: 'An instance of a newer release answered this Idempotency-Key, and this one cannot repeat it. Try again.',
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+    });
+  }
+  let next = 0;
+  const writeNext = (target: Uint8Array, offset: number) => {
+    target.set(Buffer.from(ids[next++]!, 'latin1'), offset);
+  };
+  return batchReply(probabilities, { threshold, ref: model }, warnings, { writeNext }).body;
 }
 
 /** As JSON.stringify does; digit by digit, since a call of Buffer's own method takes longer than so short a text. */
