@@ -7,7 +7,7 @@ const TRANSACTION_EVERY = 40;
 const BATCH_ROWS = 20;
 /** Goes in three statements of one transaction, and to PostgreSQL in more than a packet. */
 const LARGE_BATCH_ROWS = 600;
-/** What the service writes in a transaction, by turns. */
+/** What is no plain single prediction, by turns. */
 const TRANSACTIONS = [
   { rows: BATCH_ROWS, isKeyed: false },
   { rows: 1, isKeyed: true },

@@ -52,8 +52,9 @@ function tornEntries(rows: Iterable<StoredRow>): number {
     .length;
 }
 
-/** That there is no second record of it would show in a reference that is there twice. */
+/** A second record of it would show in a reference that is there twice, and another answer to a batch when it is asked again. */
 function isRecorded({ key, sha256, id }: AnsweredKey, { rows, keys }: Stored): boolean {
   const record = keys.get(key);
-  return record?.sha256 === sha256 && record.entryId === rows.get(id)?.entryId;
+  if (!record || record.entryId !== rows.get(id)?.entryId) return false;
+  return record.sha256 === null || record.sha256 === sha256;
 }

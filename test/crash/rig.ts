@@ -27,8 +27,8 @@ export interface StoredRow extends Told {
 export interface Stored {
   /** By their ids. */
   rows: Map<string, StoredRow>;
-  /** What is kept of each Idempotency-Key that was answered. */
-  keys: Map<string, { entryId: string; sha256: string }>;
+  /** What is kept of each Idempotency-Key that was answered; of a batch no answer is. */
+  keys: Map<string, { entryId: string; sha256: string | null }>;
   rowsWithoutContext: number;
 }
 
@@ -111,9 +111,9 @@ export class CrashRig {
     const { rows } = await client.query<StoredRow & { id: string }>(
       'SELECT id, reference, probability, coalesce(batch_id, id) AS "entryId" FROM predictions',
     );
-    const { rows: keys } = await client.query<{ key: string; entryId: string; sha256: string }>(
+    const { rows: keys } = await client.query<{ key: string; entryId: string; sha256: string | null }>(
       `SELECT key, entry_id AS "entryId", encode(sha256(response), 'hex') AS sha256
-        FROM idempotency_records WHERE response IS NOT NULL`,
+        FROM idempotency_records WHERE entry_id IS NOT NULL`,
     );
     const { rowCount } = await client.query(
       'SELECT FROM predictions WHERE context_id NOT IN (SELECT id FROM scoring_contexts)',
