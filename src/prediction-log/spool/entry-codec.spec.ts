@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { logEntry, predictionRow, scoringContextFixture } from '../../../test/support/log-entry.js';
 import { newId } from '../../common/ids/new-id.js';
 import type { LogEntry } from '../prediction-record.js';
-import { encodeContext, encodeEntry, EntryDecoder } from './entry-codec.js';
+import { encodeContext, encodeEntry, EntryDecoder, NewerSpoolFormatError, SPOOL_FORMAT } from './entry-codec.js';
 
 function roundTrip(entry: LogEntry): LogEntry | undefined {
   const decoder = new EntryDecoder();
@@ -51,6 +51,23 @@ describe('A spooled entry', () => {
     const decoder = new EntryDecoder();
     decoder.decode(Buffer.from(JSON.stringify({ context: written })));
     expect(decoder.decode(encodeEntry(logEntry({ context })))!.context).toEqual(context);
+  });
+
+  it('is read in the format that had no number yet', () => {
+    const entry = logEntry();
+    const decoder = new EntryDecoder();
+    const [context, unnumbered] = [encodeContext(entry.context), encodeEntry(entry)].map((bytes) =>
+      Buffer.from(JSON.stringify((JSON.parse(bytes.toString()) as { content: unknown }).content)),
+    );
+    expect(decoder.decode(context!)).toBeUndefined();
+    expect(decoder.decode(unnumbered!)).toEqual(entry);
+  });
+
+  it('says its format, and is refused when that is newer than the reader', () => {
+    const payload = JSON.parse(encodeContext(scoringContextFixture()).toString()) as { v: number };
+    expect(payload.v).toBe(SPOOL_FORMAT);
+    const newer = Buffer.from(JSON.stringify({ ...payload, v: SPOOL_FORMAT + 1 }));
+    expect(() => new EntryDecoder().decode(newer)).toThrow(NewerSpoolFormatError);
   });
 
   it('is not read without its context', () => {

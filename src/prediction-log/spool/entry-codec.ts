@@ -10,12 +10,28 @@ interface SpooledRow extends Omit<PredictionRow, 'inputs'> {
   inputs: string;
 }
 
-type Payload = { context: ScoringContext } | { entry: SpooledEntry };
+type Content = { context: ScoringContext } | { entry: SpooledEntry };
 
 /** What a context of a release before format 2 does not say. */
 const OF_FORMAT_1 = { format: 1, defaultClass: null, defaultClassFrom: null };
 
-const encode = (payload: Payload): Buffer => Buffer.from(JSON.stringify(payload));
+/** What releases before the number of the format wrote: format 1. */
+type UnnumberedPayload = Content & { v?: undefined };
+
+/** A release that knows no numbers finds nothing that it knows here, and keeps the segment. */
+interface Payload {
+  v: number;
+  content: Content;
+}
+
+/** The format that this release writes; it also reads those before it. */
+export const SPOOL_FORMAT = 2;
+
+/** Only a newer release can read what was spooled. */
+export class NewerSpoolFormatError extends Error {}
+
+const encode = (content: Content): Buffer =>
+  Buffer.from(JSON.stringify({ v: SPOOL_FORMAT, content } satisfies Payload));
 
 /** A context stands in a segment before the first entry that names it. */
 export const encodeContext = (context: ScoringContext): Buffer => encode({ context });
@@ -40,12 +56,13 @@ export class EntryDecoder {
 
   /**
    * @returns undefined for a context, which is kept for the entries that name it
+   * @throws NewerSpoolFormatError
    * @throws Error when a payload is not what {@link encodeContext} and {@link encodeEntry} write
    */
   decode(bytes: Buffer): LogEntry | undefined {
-    const payload = JSON.parse(bytes.toString()) as Payload;
-    if ('entry' in payload) return this.entry(payload.entry);
-    this.contexts.set(payload.context.id, { ...OF_FORMAT_1, ...payload.context });
+    const content = contentOf(JSON.parse(bytes.toString()) as Payload | UnnumberedPayload);
+    if ('entry' in content) return this.entry(content.entry);
+    this.contexts.set(content.context.id, { ...OF_FORMAT_1, ...content.context });
     return undefined;
   }
 
@@ -54,6 +71,12 @@ export class EntryDecoder {
     if (!context) throw new Error(`A spooled entry names the context ${contextId}, which its segment does not have.`);
     return { ...entry, context, rows: rows.map((row) => ({ ...row, inputs: fromBase64(row.inputs) })) };
   }
+}
+
+function contentOf(payload: Payload | UnnumberedPayload): Content {
+  if (payload.v === undefined) return payload;
+  if (payload.v > SPOOL_FORMAT) throw new NewerSpoolFormatError(`The spool is of format ${payload.v}.`);
+  return payload.content;
 }
 
 function toBase64(values: Float32Array): string {

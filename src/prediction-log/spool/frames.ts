@@ -10,8 +10,9 @@ const HEADER_BYTES = 12;
 /**
  * Why there is no frame. `torn`: it was not written to its end, as a crash leaves it; nobody was told that it is durable.
  * `damaged`: no crash of a process explains what is there, so it may be something that somebody was told of.
+ * `newer`: it is whole, and of a format that only a newer release reads.
  */
-export type FrameFault = 'torn' | 'damaged';
+export type FrameFault = 'torn' | 'damaged' | 'newer';
 
 export function frame(payload: Uint8Array): Buffer {
   const target = Buffer.allocUnsafe(HEADER_BYTES + payload.byteLength);

@@ -1,5 +1,5 @@
 import type { LogEntry } from '../prediction-record.js';
-import { EntryDecoder } from './entry-codec.js';
+import { EntryDecoder, NewerSpoolFormatError } from './entry-codec.js';
 import { type FrameFault, readFrame } from './frames.js';
 
 /** Reads a segment once, up to its end or to the first frame that cannot be read. */
@@ -44,9 +44,9 @@ export class SegmentReader {
       let entry: LogEntry | undefined;
       try {
         entry = decoder.decode(read.payload);
-      } catch {
-        // Its checksum is right: a newer release may have written it, and it must not be lost.
-        this.fault = 'damaged';
+      } catch (error) {
+        // Its checksum is right, so it must not be lost.
+        this.fault = error instanceof NewerSpoolFormatError ? 'newer' : 'damaged';
         return;
       }
       this.offset += read.length;

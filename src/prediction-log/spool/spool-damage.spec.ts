@@ -120,6 +120,14 @@ describe('A segment that is damaged', () => {
     ]);
   });
 
+  it('is told of as of a newer release when it says so, and kept the same', async () => {
+    const error = jest.spyOn(Logger.prototype, 'error');
+    const root = left(Buffer.concat([segment, frame(Buffer.from('{"v":3,"content":{}}'))]));
+    expect(await drained(await openSpool(root))).toEqual(entries);
+    expect(filesOf(root)).toEqual([`${NAMES[0]}.damaged`, 'lock']);
+    expect(error).toHaveBeenCalledWith(expect.stringContaining('is of a newer release'), expect.anything());
+  });
+
   it.each(['{"outcome":{}}', '{"entry":{}}', 'null', '{', ''])(
     'is also one whose checksums are right, but which says what is not known: %s',
     async (payload) => {

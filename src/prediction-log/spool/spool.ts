@@ -8,6 +8,14 @@ import { SpoolDirectory } from './spool-directory.js';
 import type { Segment, SpoolSlot } from './spool-slot.js';
 import { SpoolWriter } from './spool-writer.js';
 
+/** What is told of a segment that is set aside. */
+const KEPT = {
+  damaged: 'A segment of the spool is damaged: it is kept, and not read from there on',
+  newer:
+    'A segment of the spool is of a newer release: it is kept as damaged, and not read from there on; ' +
+    'take .damaged off its name and start that release',
+};
+
 /** Entries on the local disk, on their way to PostgreSQL; docs/spool-format.md describes the files. */
 export class Spool {
   private readonly logger = new Logger(Spool.name);
@@ -84,10 +92,10 @@ export class Spool {
     for (const segment of segments) {
       const { offset, fault } = await drainSegment(segment, write);
       const where = { file: segment.file, offset, bytes: segment.bytes };
-      if (fault === 'damaged') {
+      if (fault && fault !== 'torn') {
         await segment.slot.setAside(segment);
         this.metrics.failed('spool');
-        this.logger.error('A segment of the spool is damaged: it is kept, and not read from there on', where);
+        this.logger.error(KEPT[fault], where);
       } else {
         await segment.slot.remove(segment);
         if (fault) this.logger.warn('A segment ends in a torn record, of which nobody was told that it is safe', where);
