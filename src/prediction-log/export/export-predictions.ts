@@ -7,6 +7,12 @@ import type { IdRange } from '../scan/id-range.js';
 import { contextsOf, exportedRows, type ExportedRow } from './exported-rows.js';
 import { type ParquetColumn, parquetColumns } from './parquet-columns.js';
 
+/**
+ * Under `credit_default.format` in the file's metadata: what its columns are. A file without it is of format 1, which had the
+ * same columns.
+ */
+export const EXPORT_FORMAT = 2;
+
 /** What is in memory at a time; readers skip whole groups by their statistics. */
 const ROW_GROUP_ROWS = 25_000;
 
@@ -49,6 +55,7 @@ async function writeParquet(query: Query, range: IdRange, file: string): Promise
     columns,
     rowGroupSize: ROW_GROUP_ROWS,
     createdBy: 'credit-default-service',
+    kvMetadata: [{ key: 'credit_default.format', value: String(EXPORT_FORMAT) }],
   });
   return count;
 }
