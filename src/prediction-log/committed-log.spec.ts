@@ -119,8 +119,16 @@ describe('CommittedLog', () => {
     expect(rows.map(({ sequence }) => sequence)).toEqual(['0', '1', '2']);
     expect(rows.map((group) => group.previous_hash)).toEqual([Buffer.alloc(32), rows[0].hmac, rows[1].hmac]);
     for (const [i, group] of rows.entries()) {
-      const { id, kind, writer, previous_hash: previousHash, row_count: rowCount, row_hashes: rowHashes } = group;
-      const linked = { id, kind, writer, sequence: i, previousHash, rowCount, rowHashes };
+      const {
+        id,
+        format,
+        kind,
+        writer,
+        previous_hash: previousHash,
+        row_count: rowCount,
+        row_hashes: rowHashes,
+      } = group;
+      const linked = { id, format, kind, writer, sequence: i, previousHash, rowCount, rowHashes };
       expect(group.hmac).toEqual(groupHmac(linked, database.env.PREDICTION_LOG_CHAIN_KEY));
     }
   });

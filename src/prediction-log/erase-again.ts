@@ -1,3 +1,4 @@
+import { chainErasure } from './chain-erasure.js';
 import { deleteAnswers } from './idempotency/key-claims.js';
 import { referenceHmac } from './chain/reference-hmac.js';
 import { subjectHash } from './chain/row-hash.js';
@@ -14,7 +15,7 @@ import { eraseSubjects } from './writer/statements.js';
  */
 export async function eraseAgain(
   rows: readonly PredictionRow[],
-  transaction: Pick<ChainTransaction, 'query'>,
+  transaction: Pick<ChainTransaction, 'query' | 'link'>,
   chainKey: string,
 ): Promise<void> {
   const referring = rows.filter(({ reference }) => reference !== null);
@@ -31,7 +32,7 @@ export async function eraseAgain(
     return last !== undefined && last >= id;
   });
   if (erased.length === 0) return;
-  await eraseRows(erased, transaction);
+  await eraseRows(erased, transaction, chainKey);
   await deleteAnswers(
     erased.map(({ id }) => id),
     transaction,
@@ -39,17 +40,26 @@ export async function eraseAgain(
 }
 
 /** With the salts that the table holds: a row may have been written more than once, each time with another one. */
-async function eraseRows(rows: readonly PredictionRow[], transaction: Pick<ChainTransaction, 'query'>): Promise<void> {
+async function eraseRows(
+  rows: readonly PredictionRow[],
+  transaction: Pick<ChainTransaction, 'query' | 'link'>,
+  chainKey: string,
+): Promise<void> {
   const { rows: stored } = await transaction.query({
     text: 'SELECT id, salt FROM predictions WHERE id = ANY ($1::uuid[]) AND salt IS NOT NULL',
     values: [rows.map(({ id }) => id)],
   });
+  // What has no salt any more is erased already, and named by who did it.
+  if (stored.length === 0) return;
   const salts = new Map(stored.map(({ id, salt }) => [id as string, salt as Buffer]));
-  await transaction.query(
-    eraseSubjects(
-      rows
-        .filter(({ id }) => salts.has(id))
-        .map(({ id, inputs, reference }) => ({ id, subjectHash: subjectHash(salts.get(id)!, inputs, reference) })),
-    ),
+  const erased = rows
+    .filter(({ id }) => salts.has(id))
+    .map(({ id, inputs, reference }) => ({ id, subjectHash: subjectHash(salts.get(id)!, inputs, reference) }));
+  await transaction.query(eraseSubjects(erased));
+  await chainErasure(
+    { kind: 'late' },
+    erased.map(({ id }) => id),
+    transaction,
+    chainKey,
   );
 }

@@ -1,6 +1,7 @@
 import { PredictionLog1764000000000 } from './1764000000000-prediction-log.js';
 import { IdempotencyRoute1764300000000 } from './1764300000000-idempotency-route.js';
 import { ScoringContextFormat1764600000000 } from './1764600000000-scoring-context-format.js';
+import { ErasureEvidence1764600100000 } from './1764600100000-erasure-evidence.js';
 import { IdempotencyBatches1764600200000 } from './1764600200000-idempotency-batches.js';
 
 /**
@@ -11,5 +12,6 @@ export const migrations = [
   PredictionLog1764000000000,
   IdempotencyRoute1764300000000,
   ScoringContextFormat1764600000000,
+  ErasureEvidence1764600100000,
   IdempotencyBatches1764600200000,
 ];

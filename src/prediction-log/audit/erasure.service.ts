@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { DomainError } from '../../common/errors/domain-error.js';
-import { newId } from '../../common/ids/new-id.js';
 import type { Env } from '../../config/env.schema.js';
+import { chainErasure } from '../chain-erasure.js';
 import { referenceHmac } from '../chain/reference-hmac.js';
-import { erasureHash, type ErasureRow, subjectHash } from '../chain/row-hash.js';
+import { subjectHash } from '../chain/row-hash.js';
 import { lockErasures } from '../erasure-lock.js';
 import { deleteAnswers } from '../idempotency/key-claims.js';
 import { MONTH_SUFFIX, SELECT_UNATTACHED } from '../maintenance/partitions.js';
 import { PredictionLog } from '../prediction-log.js';
-import { eraseSubjects, insertGroup } from '../writer/statements.js';
+import { eraseSubjects } from '../writer/statements.js';
 import type { ChainTransaction } from '../writer/transaction-writer.js';
 import type { EraseResponse } from './record.schemas.js';
 
@@ -51,17 +51,28 @@ export class ErasureService {
       // From here on a part can begin to be taken off, and be seen to, but not be put back before this ends.
       await transaction.query('LOCK TABLE predictions IN ACCESS SHARE MODE');
       await refuseIncomplete(transaction);
-      const counts = await eraseRows(reference, transaction);
+      const erased = await this.eraseRows(reference, requestId, transaction);
       await refuseIncomplete(transaction);
-      const erasure = {
-        id: newId(),
-        referenceHmac: referenceHmac(reference, this.chainKey),
-        rowCount: counts.predictions,
-        requestId,
-      };
-      await recordErasure(erasure, transaction);
-      return { id: erasure.id, ...counts };
+      return erased;
     });
+  }
+
+  /** Part by part, each recorded by itself. What was erased no longer has the reference, so the next part begins where one ended. */
+  private async eraseRows(reference: string, requestId: string, transaction: ChainTransaction): Promise<EraseResponse> {
+    const erasure = { kind: 'asked', referenceHmac: referenceHmac(reference, this.chainKey), requestId } as const;
+    const erased = { id: '', predictions: 0, idempotencyRecords: 0 };
+    for (;;) {
+      const rows = await eraseSome(reference, transaction);
+      if (rows.length > 0) erased.idempotencyRecords += await deleteStoredAnswers(rows, transaction);
+      erased.predictions += rows.length;
+      erased.id = await chainErasure(
+        erasure,
+        rows.map(({ id }) => id),
+        transaction,
+        this.chainKey,
+      );
+      if (rows.length < ROWS_AT_A_TIME) return erased;
+    }
   }
 }
 
@@ -92,46 +103,19 @@ async function refuseIncomplete(transaction: ChainTransaction): Promise<void> {
   });
 }
 
-/** What was erased no longer has the reference, so the next part begins where the last one ended. */
-async function eraseRows(
-  reference: string,
-  transaction: ChainTransaction,
-): Promise<Pick<EraseResponse, 'predictions' | 'idempotencyRecords'>> {
-  const counts = { predictions: 0, idempotencyRecords: 0 };
-  for (;;) {
-    const { rows } = await transaction.query({
-      text: `SELECT id, batch_id, inputs, salt FROM predictions WHERE reference = $1 LIMIT ${ROWS_AT_A_TIME}`,
-      values: [reference],
-    });
-    if (rows.length === 0) return counts;
-    counts.predictions += await eraseSubject(reference, rows as SubjectRow[], transaction);
-    counts.idempotencyRecords += await deleteStoredAnswers(rows as SubjectRow[], transaction);
-  }
-}
-
-async function eraseSubject(
-  reference: string,
-  rows: readonly SubjectRow[],
-  transaction: ChainTransaction,
-): Promise<number> {
-  const erased = rows.map(({ id, salt, inputs }) => ({
+/** @returns up to {@link ROWS_AT_A_TIME} rows as they were */
+async function eraseSome(reference: string, transaction: ChainTransaction): Promise<SubjectRow[]> {
+  const { rows } = await transaction.query({
+    text: `SELECT id, batch_id, inputs, salt FROM predictions WHERE reference = $1 LIMIT ${ROWS_AT_A_TIME}`,
+    values: [reference],
+  });
+  const erased = (rows as SubjectRow[]).map(({ id, salt, inputs }) => ({
     id,
     subjectHash: subjectHash(salt, Float32Array.from(inputs), reference),
   }));
-  const { rowCount } = await transaction.query(eraseSubjects(erased));
-  return rowCount ?? 0;
+  if (erased.length > 0) await transaction.query(eraseSubjects(erased));
+  return rows as SubjectRow[];
 }
 
 const deleteStoredAnswers = (rows: readonly SubjectRow[], transaction: ChainTransaction): Promise<number> =>
   deleteAnswers([...new Set(rows.map(({ id, batch_id }) => batch_id ?? id))], transaction);
-
-async function recordErasure(erasure: ErasureRow, transaction: ChainTransaction): Promise<void> {
-  const group = transaction.link('erasure', [erasure.id], erasureHash(erasure));
-  await transaction.query(insertGroup(group));
-  await transaction.query({
-    text: `
-      INSERT INTO prediction_erasures (id, reference_hmac, row_count, request_id, group_id, group_index)
-      VALUES ($1, $2, $3, $4, $5, 0)`,
-    values: [erasure.id, erasure.referenceHmac, erasure.rowCount, erasure.requestId, group.id],
-  });
-}

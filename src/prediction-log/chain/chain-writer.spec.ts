@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type ChainGroup, ChainWriter, groupHmac } from './chain-writer.js';
+import { type ChainGroup, ChainWriter, GROUP_FORMAT, groupHmac } from './chain-writer.js';
 
 const KEY = 'k'.repeat(32);
 const LEAST = '01a20a9e-03d4-72c3-bae8-c89e001632b9';
@@ -9,6 +9,7 @@ const ids = [NEXT, LEAST];
 const hashes = Buffer.concat([Buffer.alloc(32, 1), Buffer.alloc(32, 2)]);
 
 const group: Omit<ChainGroup, 'hmac'> = {
+  format: 1,
   id: LEAST,
   kind: 'prediction',
   writer: '11111111-2222-3333-4444-555555555555',
@@ -23,6 +24,11 @@ describe('groupHmac', () => {
     expect(groupHmac(group, KEY).toString('hex')).toBe(
       '8d5781c161b65d4a12323ba9018ce88368d9edc55e86c3b26a5f38966372518e',
     );
+  });
+
+  it('covers the format, so that no group can be passed off as one of another format', () => {
+    const hmacs = [1, 2, 3].map((format) => groupHmac({ ...group, format }, KEY).toString('hex'));
+    expect(new Set(hmacs).size).toBe(3);
   });
 
   it.each<[string, Partial<ChainGroup>]>([
@@ -45,6 +51,7 @@ describe('groupHmac', () => {
 describe('ChainWriter', () => {
   it('names a group by the least id of its rows and keeps their hashes in their order', () => {
     expect(new ChainWriter(KEY).link('prediction', ids, hashes)).toMatchObject({
+      format: GROUP_FORMAT,
       id: LEAST,
       sequence: 0,
       previousHash: new Uint8Array(32),

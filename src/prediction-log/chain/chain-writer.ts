@@ -4,8 +4,18 @@ import { HASH_BYTES } from './row-hash.js';
 
 export type ChainKind = 'prediction' | 'outcome' | 'erasure';
 
+/**
+ * The format that this release writes. It decides how a group is signed and how its rows are hashed:
+ *
+ * 1: the HMAC does not cover the format, and an erasure does not name the rows that it took.
+ * 2: the HMAC covers the format, and an erasure names its rows.
+ */
+export const GROUP_FORMAT = 2;
+
 /** A link of a writer's chain: rows that were committed together. */
 export interface ChainGroup {
+  /** See {@link GROUP_FORMAT}. */
+  format: number;
   /** The smallest id of its rows. */
   id: string;
   kind: ChainKind;
@@ -30,9 +40,9 @@ export interface ChainHead {
 const encoder = new CanonicalBytes();
 
 export function groupHmac(group: Omit<ChainGroup, 'hmac'>, key: string): Buffer {
+  encoder.start().text('group');
+  if (group.format > 1) encoder.number(group.format);
   const bytes = encoder
-    .start()
-    .text('group')
     .text(group.id)
     .text(group.kind)
     .text(group.writer)
@@ -65,6 +75,7 @@ export class ChainWriter {
    */
   link(kind: ChainKind, ids: readonly string[], hashes: Uint8Array, after?: ChainGroup): ChainGroup {
     const group = {
+      format: GROUP_FORMAT,
       id: ids.reduce((least, id) => (id < least ? id : least)),
       kind,
       writer: this.id,

@@ -32,7 +32,14 @@ const outcome = {
   requestId: 'request-1',
   caller: null,
 };
-const erasure = { id: ID, referenceHmac: new Uint8Array(32).fill(7), rowCount: 2, requestId: 'request-1' };
+const erasure = {
+  id: ID,
+  kind: 'asked' as const,
+  referenceHmac: new Uint8Array(32).fill(7),
+  rowCount: 2,
+  requestId: 'request-1',
+  tokens: new Uint8Array(64).fill(9),
+};
 const context = {
   format: 1,
   modelName: 'credit-default-model',
@@ -60,7 +67,11 @@ describe('the hashes of rows', () => {
       '6e0cac4ef8495acf6ae7ec6a9333a2ad8b7a3b59f9b5abdfc499ea0217f2186d',
     ],
     ['an outcome', outcomeHash(outcome), 'ea0aaf3f0cf25ea7adf2a1b97550e31a1467e578d9a4d363a8430439a9f0926e'],
-    ['an erasure', erasureHash(erasure), '58485e27bfd992b512c5fd20ec79e7e53739ffd0e1224a539ff5a289abc750aa'],
+    [
+      'an erasure of format 1',
+      erasureHash({ ...erasure, tokens: null }, 1),
+      '58485e27bfd992b512c5fd20ec79e7e53739ffd0e1224a539ff5a289abc750aa',
+    ],
   ])('are what their definition says, for %s', (_what, actual, expected) => {
     expect(hex(actual)).toBe(expected);
   });
@@ -143,9 +154,18 @@ describe('a hash', () => {
     ['reference', { referenceHmac: new Uint8Array(32) }],
     ['number of rows', { rowCount: 1 }],
     ['request id', { requestId: 'request-2' }],
+    ['kind', { kind: 'baseline' as const }],
+    ['tokens', { tokens: new Uint8Array(64) }],
   ])('of an erasure covers its %s', (_what, change) => {
-    expect(hex(erasureHash({ ...erasure, ...change }))).not.toBe(hex(erasureHash(erasure)));
+    expect(hex(erasureHash({ ...erasure, ...change }, 2))).not.toBe(hex(erasureHash(erasure, 2)));
   });
+
+  it.each([{ tokens: new Uint8Array(32) }, { tokens: null, kind: 'baseline' as const }])(
+    'of an erasure of format 1 cannot be had with what that does not cover: %j',
+    (change) => {
+      expect(() => erasureHash({ ...erasure, ...change }, 1)).toThrow('An erasure of format 1');
+    },
+  );
 
   it.each([
     ['model name', { modelName: 'other' }],

@@ -65,17 +65,36 @@ export function outcomeHash({ id, predictionId, defaulted, observedAt, requestId
   );
 }
 
+/**
+ * Why rows were erased. `asked`: a subject asked for it. `late`: they reached the table after that. `baseline`: a release that
+ * did not keep tokens had erased them, and somebody with the key vouched for all of them at once.
+ */
+export type ErasureKind = 'asked' | 'late' | 'baseline';
+
 export interface ErasureRow {
   id: string;
+  kind: ErasureKind;
+  /** See `referenceHmac`; empty unless it was asked for, or a row answered later would be taken for one that it concerns. */
   referenceHmac: Uint8Array;
   rowCount: number;
+  /** Empty unless it was asked for. */
   requestId: string;
+  /** See `erasureTokens`; null in format 1. */
+  tokens: Uint8Array | null;
 }
 
-export function erasureHash({ id, referenceHmac, rowCount, requestId }: ErasureRow): Buffer {
-  return sha256(
-    encoder.start().text('erasure').text(id).bytes(referenceHmac).number(rowCount).text(requestId).finish(),
-  );
+/**
+ * @param format of its group
+ * @throws Error where it has what its format does not have, and its hash would not cover
+ */
+export function erasureHash(
+  { id, kind, referenceHmac, rowCount, requestId, tokens }: ErasureRow,
+  format: number,
+): Buffer {
+  encoder.start().text('erasure').text(id).bytes(referenceHmac).number(rowCount).text(requestId);
+  if (format > 1) encoder.text(kind).bytes(tokens);
+  else if (kind !== 'asked' || tokens) throw new Error('An erasure of format 1 has no tokens, and was asked for.');
+  return sha256(encoder.finish());
 }
 
 /**

@@ -7,6 +7,9 @@ export class ChainGroupEntity {
   @PrimaryColumn('uuid')
   id!: string;
 
+  @Column('smallint')
+  format!: number;
+
   @Column('text')
   kind!: ChainKind;
 

@@ -1,8 +1,11 @@
 import type { Query } from '../../database/query.js';
 import {
   type Checkpoint,
+  CHECKPOINT_FORMAT,
   checkpointHmac,
   type DroppedChain,
+  ERASED_COUNT,
+  isNewerCheckpoint,
   SELECT_CHECKPOINTS,
   signedCheckpoint,
   type StoredCheckpoint,
@@ -25,23 +28,45 @@ export async function writeCheckpoint(query: Query, month: Date, key: string): P
  *
  * @param query in the transaction that drops the month
  * @param key PREDICTION_LOG_CHAIN_KEY
+ * @param kept ids of erasures that stay, and whose groups are no longer in the month's table
  * @returns what it holds now
+ * @throws as {@link signDropped}
+ */
+export async function writeDroppedCheckpoint(
+  query: Query,
+  month: Date,
+  key: string,
+  kept: readonly string[],
+): Promise<Checkpoint> {
+  const checkpoint = await readCheckpoint(query, month, kept);
+  await signDropped(query, checkpoint, key);
+  return checkpoint;
+}
+
+/**
+ * Signs for what is dropped of a month, together with what was dropped of it before.
+ *
  * @throws Error when the record of what was dropped before is not what was signed: it would be lost if it was replaced
  */
-export async function writeDroppedCheckpoint(query: Query, month: Date, key: string): Promise<Checkpoint> {
-  const checkpoint = await readCheckpoint(query, month);
+export async function signDropped(query: Query, checkpoint: Checkpoint, key: string): Promise<void> {
   const before = await droppedBefore(query, checkpoint.month, key);
   await store(query, before ? joined(before, checkpoint) : checkpoint, key);
   await query('UPDATE retention_checkpoints SET dropped_at = now() WHERE partition_month = $1', [checkpoint.month]);
-  return checkpoint;
 }
 
 async function store(query: Query, checkpoint: Checkpoint, key: string, condition = ''): Promise<void> {
   await query(
-    `INSERT INTO retention_checkpoints (partition_month, row_counts, heads, hmac) VALUES ($1, $2, $3, $4)
+    `INSERT INTO retention_checkpoints (partition_month, row_counts, heads, hmac, format) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (partition_month) DO UPDATE
-       SET row_counts = excluded.row_counts, heads = excluded.heads, hmac = excluded.hmac, recorded_at = now() ${condition}`,
-    [checkpoint.month, checkpoint.rowCounts, JSON.stringify(checkpoint.heads), checkpointHmac(checkpoint, key)],
+       SET row_counts = excluded.row_counts, heads = excluded.heads, hmac = excluded.hmac, format = excluded.format,
+         recorded_at = now() ${condition}`,
+    [
+      checkpoint.month,
+      checkpoint.rowCounts,
+      JSON.stringify(checkpoint.heads),
+      checkpointHmac(checkpoint, key),
+      CHECKPOINT_FORMAT,
+    ],
   );
 }
 
@@ -53,25 +78,34 @@ async function droppedBefore(query: Query, month: string, key: string): Promise<
   if (!stored) return undefined;
   const checkpoint = signedCheckpoint(stored, key);
   if (checkpoint) return checkpoint;
+  if (isNewerCheckpoint(stored)) {
+    throw new Error(`The checkpoint of ${month} is of format ${stored.format}: a newer release must go on with it.`);
+  }
   throw new Error(`The checkpoint of ${month} was changed, or signed with another PREDICTION_LOG_CHAIN_KEY.`);
 }
 
 function joined(before: Checkpoint, now: Checkpoint): Checkpoint {
   const rowCounts: Record<string, number> = { ...before.rowCounts };
   for (const [table, rows] of Object.entries(now.rowCounts)) rowCounts[table] = (rowCounts[table] ?? 0) + rows;
+  if (!(ERASED_COUNT in before.rowCounts)) delete rowCounts[ERASED_COUNT];
   return { month: now.month, rowCounts, heads: [...before.heads, ...now.heads] };
 }
 
-async function readCheckpoint(query: Query, month: Date): Promise<Checkpoint> {
+async function readCheckpoint(query: Query, month: Date, kept: readonly string[] = []): Promise<Checkpoint> {
   const { from, to } = monthBounds(month);
   const rowCounts: Record<string, number> = {};
   for (const table of PARTITIONED_TABLES) rowCounts[table] = await count(query, partitionName(table, month));
-  rowCounts['prediction_erasures'] = await count(query, `prediction_erasures WHERE id >= '${from}' AND id < '${to}'`);
+  rowCounts[ERASED_COUNT] = await count(query, `${partitionName('predictions', month)} WHERE subject_hash IS NOT NULL`);
+  rowCounts['prediction_erasures'] = await count(
+    query,
+    `prediction_erasures WHERE id >= '${from}' AND id < '${to}' AND id <> ALL ($1::uuid[])`,
+    [kept],
+  );
   return { month: firstDay(month), rowCounts, heads: await chainsOf(query, month) };
 }
 
-async function count(query: Query, from: string): Promise<number> {
-  const [row] = await query<{ count: string }>(`SELECT count(*) FROM ${from}`);
+async function count(query: Query, from: string, values: unknown[] = []): Promise<number> {
+  const [row] = await query<{ count: string }>(`SELECT count(*) FROM ${from}`, values);
   return Number(row!.count);
 }
 

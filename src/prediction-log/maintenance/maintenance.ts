@@ -9,6 +9,8 @@ import { trySchemaLock } from '../../database/schema-lock.js';
 import { attachDefaults } from './detach-partition.js';
 import { deleteExpiredRecords } from './expired-records.js';
 import { type MaintenanceEvents, MaintenanceMetrics, type MaintenanceTask } from './maintenance-metrics.js';
+import { keptGroups } from './kept-erasures.js';
+import { addMonths } from '../id-time.js';
 import { ensurePartitions, firstDay, MONTHS_AHEAD, PARTITIONED_TABLES } from './partitions.js';
 import { applyRetention } from './retention.js';
 
@@ -138,7 +140,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
   private async doTasks(query: Query, now: Date, scope: MaintenanceScope): Promise<boolean> {
     const tasks: [MaintenanceTask, MaintenanceScope, () => Promise<void>][] = [
       ['partitions', 'all', () => this.makePartitions(query, now)],
-      ['default-partitions', 'rows', () => this.countDefaultPartitions(query)],
+      ['default-partitions', 'rows', () => this.countDefaultPartitions(query, now)],
       ['idempotency-records', 'rows', () => this.deleteExpiredRecords(query)],
       ['retention', 'all', () => this.applyRetention(query, now)],
     ];
@@ -161,9 +163,16 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
     if (made.length > 0) this.logger.log('Made partitions', { partitions: made });
   }
 
-  private async countDefaultPartitions(query: Query): Promise<void> {
+  private async countDefaultPartitions(query: Query, now: Date): Promise<void> {
+    const kept = await keptGroups(
+      query,
+      addMonths(now, -this.config.get('PREDICTION_LOG_RETENTION_MONTHS', { infer: true })),
+    );
     for (const table of PARTITIONED_TABLES) {
-      const [row] = await query<{ rows: string }>(`SELECT count(*) AS rows FROM ${table}_default`);
+      const [row] = await query<{ rows: string }>(
+        `SELECT count(*) AS rows FROM ${table}_default WHERE id <> ALL ($1::uuid[])`,
+        [kept],
+      );
       const rows = Number(row!.rows);
       this.events.defaultPartitionCounted(table, rows);
       if (rows > 0) this.logger.warn('Rows are outside the months that have a partition', { table, rows });

@@ -35,9 +35,9 @@ describe('applyRetention', () => {
   });
   afterEach(() => log.close());
 
-  const apply = () =>
+  const apply = (now = NOW) =>
     applyRetention(queryOn(database.client), {
-      now: NOW,
+      now,
       months: 25,
       key: database.env.PREDICTION_LOG_CHAIN_KEY,
     });
@@ -179,6 +179,41 @@ describe('applyRetention', () => {
       expect((await apply()).dropped.map(({ month }) => month)).toEqual(['2024-09-01']);
     },
   );
+
+  it('keeps an erasure as long as a row that it names, which a hold on its month keeps', async () => {
+    await record('2024-09-15T00:00:00Z', 'held');
+    await record('2024-09-16T00:00:00Z', 'subject-1');
+    await record('2024-10-16T00:00:00Z', 'subject-2');
+    await record(new Date().toISOString());
+    await log.erase('subject-1');
+    await log.erase('subject-2');
+    await record(new Date().toISOString());
+    await sql(`INSERT INTO legal_holds (reference, reason) VALUES ('held', 'litigation')`);
+    const inYears = new Date(Date.UTC(new Date().getUTCFullYear() + 5, 0));
+    const erasures = () => sql('SELECT row_count FROM prediction_erasures');
+
+    expect(await apply(inYears)).toMatchObject({ held: [new Date('2024-09-01T00:00:00Z')], failed: [] });
+    expect(await erasures()).toHaveLength(1);
+    expect(await sql(`SELECT tableoid::regclass::text AS name FROM chain_groups WHERE kind = 'erasure'`)).toEqual([
+      { name: 'chain_groups_default' },
+    ]);
+    expect(await verify()).toMatchObject({ findings: { described: [] }, evidence: { named: 1, absent: 0 } });
+    await apply(inYears);
+    expect(await erasures()).toHaveLength(1);
+
+    await sql('DELETE FROM legal_holds');
+    expect((await apply(inYears)).failed).toEqual([]);
+    expect(await erasures()).toEqual([]);
+    expect(await sql('SELECT FROM chain_groups')).toEqual([]);
+    expect(await verify()).toMatchObject({ findings: { described: [] }, evidence: { absent: 0 } });
+  });
+
+  it('signs for the erased rows that it drops, so that the erasures which name them still fit', async () => {
+    await record('2024-08-15T00:00:00Z', 'subject-1');
+    await log.erase('subject-1');
+    expect((await apply()).dropped[0]!.rowCounts).toMatchObject({ predictions: 1, predictions_erased: 1 });
+    expect(await verify()).toMatchObject({ findings: { described: [] }, evidence: { named: 0, absent: 1 } });
+  });
 
   it('puts a month back that was detached before a hold was placed on it', async () => {
     const query = queryOn(database.client);

@@ -3,6 +3,7 @@ import type { Query } from '../../database/query.js';
 import type { Checkpoint } from '../chain/checkpoint.js';
 import { lockErasures } from '../erasure-lock.js';
 import { writeCheckpoint, writeDroppedCheckpoint } from './checkpoints.js';
+import { dropSpentErasures, keepGroups, monthsOfKeptErasures, neededErasures } from './kept-erasures.js';
 import { detachPartition, reattachPartition } from './detach-partition.js';
 import { isOnHold } from './legal-hold.js';
 import { addMonths, monthBounds } from '../id-time.js';
@@ -33,11 +34,19 @@ export interface RetentionResult {
  */
 export async function applyRetention(query: Query, { now, months, key }: RetentionOptions): Promise<RetentionResult> {
   const result: RetentionResult = { dropped: [], held: [], failed: [] };
-  for (const month of await monthsBefore(query, addMonths(now, -months))) {
+  const before = addMonths(now, -months);
+  for (const month of await monthsBefore(query, before)) {
     try {
       const checkpoint = await dropMonth(query, month, key);
       if (checkpoint) result.dropped.push(checkpoint);
       else result.held.push(month);
+    } catch (error) {
+      result.failed.push({ month, error: error as Error });
+    }
+  }
+  for (const month of await monthsOfKeptErasures(query, before)) {
+    try {
+      await dropSpentErasures(query, month, key);
     } catch (error) {
       result.failed.push({ month, error: error as Error });
     }
@@ -68,10 +77,16 @@ function drop(query: Query, month: Date, key: string): Promise<Checkpoint | unde
     // Waits for a hold that is being placed; one that is placed later finds nothing to hold.
     await lockErasures({ query }, 'shared');
     if (await isOnHold(query, month)) return undefined;
+    const kept = await neededErasures(query, month, key);
+    await keepGroups(query, month, kept);
     // Once more, because something may have been written until the month was detached.
-    const checkpoint = await writeDroppedCheckpoint(query, month, key);
+    const checkpoint = await writeDroppedCheckpoint(query, month, key, kept);
     const { from, to } = monthBounds(month);
-    await query('DELETE FROM prediction_erasures WHERE id >= $1 AND id < $2', [from, to]);
+    await query('DELETE FROM prediction_erasures WHERE id >= $1 AND id < $2 AND id <> ALL ($3::uuid[])', [
+      from,
+      to,
+      kept,
+    ]);
     await query(`DROP TABLE ${PARTITIONED_TABLES.map((table) => partitionName(table, month)).join(', ')}`);
     return checkpoint;
   });

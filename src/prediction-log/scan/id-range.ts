@@ -22,6 +22,9 @@ export function idRange(from?: Date, to?: Date): IdRange {
   return { first: from ? firstId(from) : FIRST_ID, last: to ? lastIdBefore(to) : LAST_ID };
 }
 
+/** Whether nothing is left out. */
+export const isWhole = ({ first, last }: IdRange): boolean => first === FIRST_ID && last === LAST_ID;
+
 /** The last id of the UTC month that `id` is of: no group of rows goes beyond. */
 export const lastIdOfMonth = (id: string): string =>
   id === LAST_ID ? LAST_ID : lastIdBefore(addMonths(new Date(timeOfId(id)), 1));

@@ -18,8 +18,11 @@ export interface ChainedTable<Row extends Place = Place> {
   kind: ChainKind;
   name: string;
   select: string;
-  /** @returns what the row's group holds for it, if nobody changed it; a string that says what else is wrong */
-  hash(row: Row): Uint8Array | string;
+  /**
+   * @param format of the row's group
+   * @returns what the row's group holds for it, if nobody changed it; a string that says what else is wrong
+   */
+  hash(row: Row, format: number): Uint8Array | string;
 }
 
 type PredictionRow = Omit<StoredPrediction, 'inputs'> &
@@ -30,7 +33,8 @@ const predictions = (contexts: ReadonlySet<string>): ChainedTable<PredictionRow>
   name: 'predictions',
   select: `
     SELECT ${PREDICTION_COLUMNS}, salt,
-      subject_hash AS "subjectHash", subject_hash IS NOT NULL AS erased, group_id AS "groupId", group_index AS "groupIndex"
+      subject_hash AS "subjectHash", 
+      subject_hash IS NOT NULL AND salt IS NULL AND inputs IS NULL AND reference IS NULL AS erased, group_id AS "groupId", group_index AS "groupIndex"
     FROM predictions`,
   hash(row) {
     const subject = subjectOf(row);
@@ -66,7 +70,7 @@ const erasures: ChainedTable<ErasureRow & Place> = {
   kind: 'erasure',
   name: 'prediction_erasures',
   select: `
-    SELECT id, reference_hmac AS "referenceHmac", row_count AS "rowCount", request_id AS "requestId",
+    SELECT id, kind, reference_hmac AS "referenceHmac", row_count AS "rowCount", request_id AS "requestId", tokens,
       false AS erased, group_id AS "groupId", group_index AS "groupIndex"
     FROM prediction_erasures`,
   hash: erasureHash,

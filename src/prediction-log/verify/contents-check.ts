@@ -1,8 +1,9 @@
 import type { Query } from '../../database/query.js';
-import { groupHmac } from '../chain/chain-writer.js';
+import { GROUP_FORMAT, groupHmac } from '../chain/chain-writer.js';
 import { idPages } from '../scan/id-pages.js';
 import { type IdRange, lastIdOfMonth } from '../scan/id-range.js';
 import type { ChainedTable, Place } from './chained-table.js';
+import type { ErasureEvidence } from './erasure-evidence.js';
 import type { Findings } from './findings.js';
 import { OpenGroup } from './open-group.js';
 import { SELECT_GROUPS, type StoredGroup, StoredGroups } from './stored-groups.js';
@@ -35,6 +36,7 @@ export class ContentsCheck {
     private readonly range: IdRange,
     private readonly key: string,
     private readonly findings: Findings,
+    private readonly evidence?: Pick<ErasureEvidence, 'check'>,
   ) {}
 
   async run(): Promise<Contents> {
@@ -45,7 +47,9 @@ export class ContentsCheck {
       const lastId = rows.at(-1)!.id;
       await this.beginAll(groups.takeUntil(lastId));
       await this.beginEarlier(rows);
-      for (const row of rows) if (this.concerns(row)) this.check(row);
+      const concerned = rows.filter((row) => this.concerns(row));
+      for (const row of concerned) this.check(row);
+      await this.evidence?.check(concerned);
       if (lastId > this.range.last && this.open.size === 0) break;
     }
     await this.beginAll(groups.takeUntil(this.range.last));
@@ -75,7 +79,11 @@ export class ContentsCheck {
   }
 
   private begin(group: StoredGroup): void {
-    if (!groupHmac(group, this.key).equals(group.hmac)) {
+    if (group.format > GROUP_FORMAT) {
+      this.findings.add(
+        `chain_groups ${nameOf(group)}: is of format ${group.format}, which this release cannot read: verify with the newest release`,
+      );
+    } else if (!groupHmac(group, this.key).equals(group.hmac)) {
       this.findings.add(
         `chain_groups ${nameOf(group)}: was changed, or was not written with this PREDICTION_LOG_CHAIN_KEY`,
       );
@@ -95,7 +103,9 @@ export class ContentsCheck {
       this.found(row, 'belongs to no group: it was not recorded by the service, or its group was changed or removed');
       return;
     }
-    const hash = this.hashOf(row);
+    // One finding says it for all rows of the group.
+    if (group.group.format > GROUP_FORMAT) return group.accept(row.groupIndex);
+    const hash = this.hashOf(row, group.group.format);
     const isProper = typeof hash !== 'string';
     if (!group.settle(row.groupIndex, isProper ? hash : undefined)) {
       this.found(row, isProper ? 'is not what was recorded' : hash);
@@ -104,9 +114,9 @@ export class ContentsCheck {
   }
 
   /** Somebody who can write to the table can write what no column of ours ever holds, such as a date without a time. */
-  private hashOf(row: Place): Uint8Array | string {
+  private hashOf(row: Place, format: number): Uint8Array | string {
     try {
-      return this.table.hash(row);
+      return this.table.hash(row, format);
     } catch {
       return 'has a value that the service does not write';
     }

@@ -3,8 +3,10 @@ import type { ChainHead } from '../chain/chain-writer.js';
 import {
   type Checkpoint,
   type DroppedChain,
+  isNewerCheckpoint,
   SELECT_CHECKPOINTS,
   signedCheckpoint,
+  type SignedCheckpoint,
   type StoredCheckpoint,
 } from '../chain/checkpoint.js';
 import type { Findings } from './findings.js';
@@ -54,14 +56,17 @@ export class DroppedChains {
 }
 
 /** All checkpoints that are signed with the key; the others are findings. */
-export async function signedCheckpoints(query: Query, key: string, findings: Findings): Promise<Checkpoint[]> {
-  const signed: Checkpoint[] = [];
+export async function signedCheckpoints(query: Query, key: string, findings: Findings): Promise<SignedCheckpoint[]> {
+  const signed: SignedCheckpoint[] = [];
   for (const stored of await query<StoredCheckpoint>(`${SELECT_CHECKPOINTS} ORDER BY partition_month`)) {
     const checkpoint = signedCheckpoint(stored, key);
     if (checkpoint) signed.push(checkpoint);
     else {
       findings.add(
-        `retention_checkpoints ${stored.month}: was changed, or was not written with this PREDICTION_LOG_CHAIN_KEY`,
+        `retention_checkpoints ${stored.month}: ` +
+          (isNewerCheckpoint(stored)
+            ? `is of format ${stored.format}, which this release cannot read: verify with the newest release`
+            : 'was changed, or was not written with this PREDICTION_LOG_CHAIN_KEY'),
       );
     }
   }

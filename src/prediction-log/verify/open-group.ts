@@ -37,6 +37,12 @@ export class OpenGroup {
     return fits;
   }
 
+  /** Takes the row at this place for the right one. */
+  accept(index: number): void {
+    this.places[index] = FITS;
+    this.unsettled -= 1;
+  }
+
   /** Places for which no row has been seen, not even one that differs. */
   missing(): number[] {
     return [...this.places.entries()].filter(([, place]) => place === UNSEEN).map(([index]) => index);

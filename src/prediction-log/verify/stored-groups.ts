@@ -10,7 +10,7 @@ export interface StoredGroup extends ChainGroup {
 }
 
 export const SELECT_GROUPS = `
-  SELECT id, kind, writer, sequence::float8 AS sequence, previous_hash AS "previousHash", row_count AS "rowCount",
+  SELECT id, format, kind, writer, sequence::float8 AS sequence, previous_hash AS "previousHash", row_count AS "rowCount",
     row_hashes AS "rowHashes", hmac
   FROM chain_groups`;
 

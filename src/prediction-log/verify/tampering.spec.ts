@@ -227,11 +227,19 @@ describe('an outcome', () => {
 
 describe('an erasure', () => {
   it.each([
-    ['changed', `UPDATE prediction_erasures SET row_count = 0`, 'is not what was recorded'],
-    ['removed', 'DELETE FROM prediction_erasures', 'row 0 is missing'],
+    ['changed', `UPDATE prediction_erasures SET request_id = 'x'`, 'is not what was recorded'],
+    ['changed in its kind', `UPDATE prediction_erasures SET kind = 'late'`, 'is not what was recorded'],
   ])('that was %s is named', async (_how, statement, finding) => {
     await sql(statement);
     expect(await findings()).toEqual([expect.stringMatching(new RegExp(`^prediction_erasures.*${finding}`))]);
+  });
+
+  it('that was removed is named, and so are the rows that it took', async () => {
+    await sql('DELETE FROM prediction_erasures');
+    expect(await findings()).toEqual([
+      expect.stringMatching(new RegExp(`^predictions ${erased}: is erased, and no erasure names it`)),
+      expect.stringMatching(/^prediction_erasures.*row 0 is missing$/),
+    ]);
   });
 });
 
@@ -289,7 +297,7 @@ describe('a group', () => {
   it('that somebody with the key wrote anew is not what the next one follows', async () => {
     const [, rewritten, next] = (await links()) as [Link, Link, Link];
     const [columns] = await sql<ChainGroup>(
-      `SELECT id, kind, writer, sequence::int, row_count AS "rowCount", row_hashes AS "rowHashes"
+      `SELECT id, format, kind, writer, sequence::int, row_count AS "rowCount", row_hashes AS "rowHashes"
        FROM chain_groups WHERE id = $1`,
       [rewritten.id],
     );

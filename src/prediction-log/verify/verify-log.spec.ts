@@ -243,7 +243,7 @@ async function dropOctober({ heads = 'all' }: { heads?: 'all' | 'last' } = {}) {
     checkpoint.month,
     checkpoint.rowCounts,
     JSON.stringify(checkpoint.heads),
-    checkpointHmac(checkpoint, database.env.PREDICTION_LOG_CHAIN_KEY),
+    checkpointHmac(checkpoint, database.env.PREDICTION_LOG_CHAIN_KEY, 1),
   ]);
   for (const table of ['predictions', 'chain_groups']) {
     await sql(`DELETE FROM ${table} WHERE id < $1`, [firstId(new Date('2026-11-01'))]);

@@ -3,11 +3,12 @@ import type { ChainHead } from '../chain/chain-writer.js';
 import { CONTEXT_FORMAT, contextId } from '../chain/row-hash.js';
 import type { ScoringContext } from '../prediction-record.js';
 import { CONTEXT_COLUMNS } from '../scan/columns.js';
-import type { IdRange } from '../scan/id-range.js';
+import { type IdRange, isWhole } from '../scan/id-range.js';
 import { chainedTables } from './chained-table.js';
 import { type Contents, ContentsCheck } from './contents-check.js';
 import { wholeLog } from './detached-tables.js';
 import { DroppedChains, signedCheckpoints } from './dropped-chains.js';
+import { ErasureEvidence, type EvidenceFound } from './erasure-evidence.js';
 import { Findings } from './findings.js';
 import { checkHeads } from './heads-check.js';
 import { type Order, OrderCheck } from './order-check.js';
@@ -16,6 +17,10 @@ export interface Verification {
   findings: Findings;
   /** By table. */
   contents: Record<string, Contents>;
+  /** Of the erased rows. */
+  evidence: EvidenceFound;
+  /** Whether all of the log was checked, and not a range of it. */
+  isWhole: boolean;
   order: Order;
   /** How many heads were looked for. */
   heads: number;
@@ -39,15 +44,27 @@ export async function verifyLog(
   const findings = new Findings();
   const checkpoints = await signedCheckpoints(query, key, findings);
   const whole = await wholeLog(query, checkpoints, findings);
+  const evidence = await ErasureEvidence.read(whole.query, key, findings);
   const contents: Record<string, Contents> = {};
   for (const table of chainedTables(await checkedContexts(query, findings))) {
-    contents[table.name] = await new ContentsCheck(whole.query, table, range, key, findings).run();
+    const isErasable = table.kind === 'prediction';
+    const check = new ContentsCheck(whole.query, table, range, key, findings, isErasable ? evidence : undefined);
+    contents[table.name] = await check.run();
   }
+  if (isWhole(range)) evidence.checkAbsent(checkpoints);
   const dropped = new DroppedChains(checkpoints);
   await dropped.checkStarts(whole.query, findings);
   const order = await new OrderCheck(whole.query, range, dropped, findings).run();
   await checkHeads(whole.query, heads, dropped, findings);
-  return { findings, contents, order, heads: heads.length, detached: whole.detached };
+  return {
+    findings,
+    contents,
+    evidence: evidence.found,
+    isWhole: isWhole(range),
+    order,
+    heads: heads.length,
+    detached: whole.detached,
+  };
 }
 
 /** @returns the ids of all scoring contexts: one for each model version and runtime, so they are few */

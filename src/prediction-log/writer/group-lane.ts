@@ -32,17 +32,20 @@ const MAX_RETRY_MS = 1000;
 export class GroupLane {
   private readonly logger = new Logger(GroupLane.name);
   private readonly closing = new AbortController();
+  private readonly chain: ChainWriter;
   private running: Promise<void> | undefined;
   private failing = false;
 
   constructor(
     private readonly connection: LogConnection,
-    readonly chain: ChainWriter,
+    private readonly newChain: () => ChainWriter,
     private readonly entries: PendingEntries,
     private readonly metrics: PredictionLogMetrics,
     /** PREDICTION_LOG_CHAIN_KEY */
     private readonly chainKey: string,
-  ) {}
+  ) {
+    this.chain = newChain();
+  }
 
   get isIdle(): boolean {
     return this.running === undefined;
@@ -183,16 +186,24 @@ export class GroupLane {
   /** Writes rows whose requests ended a while ago: their subjects may have been erased since then. */
   private async insertLate({ group, rows, claims }: LinkedGroup): Promise<void> {
     const { connection } = this;
+    let chain: ChainWriter | undefined;
+    let erasure: ChainGroup | undefined;
+    const transaction: Parameters<typeof eraseAgain>[1] = {
+      query: (statement) => connection.query(statement),
+      // In a chain of its own: the lane's goes on with the next group, whether this was committed or not.
+      link: (kind, ids, hashes) => (erasure = (chain = this.newChain()).link(kind, ids, hashes)),
+    };
     await connection.query('BEGIN');
     try {
       await lockErasures(connection, 'shared');
       await connection.insert(group, rows, claims);
       await eraseAgain(
         rows.rows.map(({ row }) => row),
-        connection,
+        transaction,
         this.chainKey,
       );
       await connection.query('COMMIT');
+      if (erasure) chain!.committed(erasure);
     } catch (error) {
       if (connection.isOpen) await connection.query('ROLLBACK').catch(() => undefined);
       throw error;

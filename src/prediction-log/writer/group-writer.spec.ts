@@ -68,7 +68,8 @@ function start({ lanes }: { lanes: number }): HeldConnection[] {
   const metrics = predictionLogMetrics();
   connections = Array.from({ length: lanes }, () => new HeldConnection());
   const groupLanes = connections.map(
-    (connection) => new GroupLane(connection as unknown as LogConnection, new ChainWriter(KEY), entries, metrics, KEY),
+    (connection) =>
+      new GroupLane(connection as unknown as LogConnection, () => new ChainWriter(KEY), entries, metrics, KEY),
   );
   writer = new GroupWriter(entries, groupLanes, metrics, 1000);
   return connections;

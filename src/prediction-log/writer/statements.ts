@@ -1,5 +1,5 @@
 import type { QueryConfig } from 'pg';
-import type { ChainGroup } from '../chain/chain-writer.js';
+import { type ChainGroup, GROUP_FORMAT } from '../chain/chain-writer.js';
 import { insertClaims, type KeyClaim } from '../idempotency/key-claims.js';
 import type { ScoringContext } from '../prediction-record.js';
 import { SALT_BYTES } from '../chain/row-hash.js';
@@ -8,8 +8,8 @@ import type { ChainedRows } from './chained-rows.js';
 import { bytea, float4, int2, int4, int8, text, uuid } from './wire-types.js';
 
 const INSERT_GROUP = `
-  INSERT INTO chain_groups (id, kind, writer, sequence, previous_hash, row_count, row_hashes, hmac)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+  INSERT INTO chain_groups (id, kind, writer, sequence, previous_hash, row_count, row_hashes, hmac, format)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, ${GROUP_FORMAT})
   ON CONFLICT DO NOTHING`;
 
 /** The inputs of all rows come in one array, and each row takes its slice: arrays of arrays must be rectangular. */
