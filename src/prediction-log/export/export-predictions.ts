@@ -8,8 +8,8 @@ import { contextsOf, exportedRows, type ExportedRow } from './exported-rows.js';
 import { type ParquetColumn, parquetColumns } from './parquet-columns.js';
 
 /**
- * Under `credit_default.format` in the file's metadata: what its columns are. A file without it is of format 1, which had the
- * same columns.
+ * Under `credit_default.format` in the file's metadata: what its columns are. A file without it is of format 1, which had
+ * fewer of them.
  */
 export const EXPORT_FORMAT = 2;
 
