@@ -278,6 +278,34 @@ describe('CommittedLog', () => {
     await eventually(() => expectErased(reader, entry.rows[0]!.id));
   });
 
+  it('erases a row that it sent before its subject was erased, and that was executed after that', async () => {
+    start({ PREDICTION_LOG_COMMIT_TIMEOUT_MS: '200' });
+    await eventually(() => log.record(logEntry()));
+    await proxy.setMode({ kind: 'stall' });
+    const entry = logEntry();
+    expect(await outcomesOf([entry])).toEqual(['PREDICTION_LOG_UNAVAILABLE']);
+    await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
+    expect(await recordedIds()).not.toContain(entry.rows[0]!.id);
+    await proxy.setMode({ kind: 'pass' });
+    await eventually(() => expectErased(reader, entry.rows[0]!.id));
+  });
+
+  it('erases it too where its request is still answered', async () => {
+    start({ PREDICTION_LOG_COMMIT_TIMEOUT_MS: '10000' });
+    await log.record(logEntry());
+    const stalled = proxy.silence();
+    await proxy.setMode({ kind: 'stall' });
+    const entry = logEntry();
+    const recorded = log.record(entry);
+    await stalled;
+    await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
+    const later = performance.now() + 600;
+    await eventually(() => expect(performance.now()).toBeGreaterThan(later));
+    await proxy.setMode({ kind: 'pass' });
+    await recorded;
+    await expectErased(reader, entry.rows[0]!.id);
+  });
+
   it('has PostgreSQL end a transaction that it left open, so that nothing waits for it', async () => {
     start({ DATABASE_STATEMENT_TIMEOUT_MS: '300' });
     const left = Promise.withResolvers<void>();

@@ -87,7 +87,7 @@ export class GroupLane {
       const rows = chainRows(entries.flatMap(({ entry }) => logRows(entry)));
       const group = this.chain.link('prediction', idsOf(rows.rows), rows.hashes);
       const claims = claimsOf(entries.map(({ entry }) => entry));
-      await this.write({ group, rows, claims }, entries[0]!.deadlineMs);
+      await this.write({ group, rows, claims }, entries[0]!.lateAfterMs);
       this.chain.committed(group);
       this.settle(entries);
     } catch (error) {
@@ -137,11 +137,11 @@ export class GroupLane {
    * Sends the same group until it is known to be committed: when a connection broke meanwhile it may be there already, and
    * then nothing happens.
    *
-   * @param deadlineMs until when the oldest of its requests waits
+   * @param lateAfterMs of the oldest of its entries
    * @throws DatabaseError when it is refused, or a key of it is held by a transaction that goes on; KeysTaken; Error when the
    *   lane closes
    */
-  private async write(linked: LinkedGroup, deadlineMs: number): Promise<void> {
+  private async write(linked: LinkedGroup, lateAfterMs: number): Promise<void> {
     const { rowCount } = linked.group;
     // Whether an earlier attempt may be committed, or still be under way in PostgreSQL.
     let isUnknown = false;
@@ -149,7 +149,7 @@ export class GroupLane {
       try {
         const startedAt = performance.now();
         await this.connection.ensureContexts(linked.rows.rows);
-        await this.insert(linked, startedAt > deadlineMs);
+        await this.insert(linked, lateAfterMs);
         this.metrics.rowsWritten(rowCount);
         this.metrics.groupWritten(rowCount, performance.now() - startedAt);
         if (this.failing) this.logger.log('The prediction log can be written to again');
@@ -168,23 +168,30 @@ export class GroupLane {
     }
   }
 
-  /** @throws KeysTaken, unless it is an earlier attempt of this very group that has them: then it is written */
-  private async insert(linked: LinkedGroup, isLate: boolean): Promise<void> {
+  /**
+   * A group that was sent in time may still have been executed late, on a connection that stalled: then its rows are looked at
+   * once more after it.
+   *
+   * @throws KeysTaken, unless it is an earlier attempt of this very group that has them: then it is written
+   */
+  private async insert({ group, rows, claims }: LinkedGroup, lateAfterMs: number): Promise<void> {
     const { connection } = this;
-    const { group, rows, claims } = linked;
+    const insert = () => connection.insert(group, rows, claims);
     try {
-      if (isLate) await this.insertLate(linked);
-      else await connection.insert(group, rows, claims);
+      if (performance.now() > lateAfterMs) return await this.erasingAgain(rows, insert);
+      await insert();
     } catch (error) {
       if (!isKeyTaken(error)) throw error;
       const areFree = (await freeKeys(claims, connection)) > 0;
       const { taken, hasOwn } = await whoseKeysAreTaken(claims, connection);
       if (!hasOwn) throw new KeysTaken(taken, areFree);
     }
+    if (performance.now() > lateAfterMs) await this.erasingAgain(rows);
   }
 
-  /** Writes rows whose requests ended a while ago: their subjects may have been erased since then. */
-  private async insertLate({ group, rows, claims }: LinkedGroup): Promise<void> {
+  /** Erases those rows whose subjects have been erased since they came; in one transaction with what writes them. */
+  private async erasingAgain({ rows }: ChainedRows, write?: () => Promise<unknown>): Promise<void> {
+    if (rows.every(({ row }) => row.reference === null)) return void (await write?.());
     const { connection } = this;
     let chain: ChainWriter | undefined;
     let erasure: ChainGroup | undefined;
@@ -196,9 +203,9 @@ export class GroupLane {
     await connection.query('BEGIN');
     try {
       await lockErasures(connection, 'shared');
-      await connection.insert(group, rows, claims);
+      await write?.();
       await eraseAgain(
-        rows.rows.map(({ row }) => row),
+        rows.map(({ row }) => row),
         transaction,
         this.chainKey,
       );

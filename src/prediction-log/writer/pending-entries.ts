@@ -1,9 +1,16 @@
 import type { LogEntry } from '../prediction-record.js';
 import { inSameMonth } from '../id-time.js';
 
+/**
+ * A write that takes no longer than this may overlap an erasure of its subject as if it came after it. Whatever takes longer is
+ * held against the erasures once more.
+ */
+const ERASURE_OVERLAP_MS = 500;
+
 /** An entry whose reply waits for it. */
 export class PendingEntry {
   isSettled = false;
+  private readonly addedMs = performance.now();
 
   /** @param deadlineMs on the clock of `performance.now()` */
   constructor(
@@ -12,6 +19,11 @@ export class PendingEntry {
     readonly resolve: () => void,
     readonly reject: (error: Error) => void,
   ) {}
+
+  /** From when on its subject may have been erased since it came; on the clock of `performance.now()`. */
+  get lateAfterMs(): number {
+    return Math.min(this.deadlineMs, this.addedMs + ERASURE_OVERLAP_MS);
+  }
 }
 
 /** Entries in the order in which they came, until a lane takes them. Rows are counted until their wait ends. */
