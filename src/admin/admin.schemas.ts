@@ -53,7 +53,7 @@ export const adminModelSchema = z
   .object({
     scope,
     live: versionSchema.nullable(),
-    previous: versionSchema.nullable().describe('Where a rollback would go.'),
+    previous: versionSchema.nullable().describe('Where a rollback would go; null after one.'),
     pinned: z.boolean(),
     candidate: z.string().nullable().describe('The version that is being prepared right now.'),
     registry: z.object({

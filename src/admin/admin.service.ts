@@ -61,7 +61,9 @@ export class AdminService {
     const outcome = await this.follower.rollback();
     if (!outcome) {
       throw new DomainError('NO_PREVIOUS_MODEL', {
-        detail: 'This instance has served one version only. Pin a version by POST /admin/model/reload instead.',
+        detail:
+          'This instance has served one version only, or was rolled back already. ' +
+          'Pin a version by its number instead: POST /admin/model/reload {"version": "..."}.',
       });
     }
     return this.response(outcome);

@@ -8,7 +8,10 @@ export const metaResponseSchema = z
       .object({
         name: z.string(),
         version: z.string(),
-        alias: z.string().nullable(),
+        alias: z
+          .string()
+          .nullable()
+          .describe('Null unless the last look at the registry found it naming this version.'),
         digest: z.string(),
         runId: z.string().nullable().describe('The MLflow run that trained it.'),
         loadedAt: z.iso.datetime(),

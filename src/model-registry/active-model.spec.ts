@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { FakeModelRunner } from '../../test/fakes/fake-model-runner.js';
 import { domainErrorOf } from '../../test/support/domain-error-of.js';
 import { servedModel } from '../../test/support/served-model.js';
@@ -18,6 +18,19 @@ describe('ActiveModel', () => {
     activeModel.activate(second);
     expect(activeModel.current()).toBe(second);
     expect(activeModel.peek()).toBe(second);
+  });
+
+  it('serves on by another alias, with the same runner and without a swap', () => {
+    const activeModel = new ActiveModel();
+    const model = servedModel();
+    activeModel.activate(model);
+    const swapped = jest.fn();
+    activeModel.onSwap(swapped);
+    expect(activeModel.nameAlias(null).ref).toEqual({ ...model.ref, alias: null });
+    expect(activeModel.current().runner).toBe(model.runner);
+    expect((model.runner as FakeModelRunner).isDisposed).toBe(false);
+    expect(model.ref.alias).toBe('production');
+    expect(swapped).not.toHaveBeenCalled();
   });
 
   it('frees the model at shutdown and has none from then on', async () => {

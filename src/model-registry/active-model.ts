@@ -46,6 +46,13 @@ export class ActiveModel implements OnApplicationShutdown {
     });
   }
 
+  /** The same model, which goes on serving, by another alias: whoever holds the old object has what was true when it began. */
+  nameAlias(alias: string | null): ServedModel {
+    const model = this.current();
+    this.model = { ...model, ref: { ...model.ref, alias } };
+    return this.model;
+  }
+
   /** Runs after the HTTP server has closed, when no request can need the model any more. */
   async onApplicationShutdown(): Promise<void> {
     const model = this.model;

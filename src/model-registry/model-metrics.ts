@@ -8,7 +8,7 @@ import {
 import type { Counter, Gauge, Histogram } from 'prom-client';
 import { readAtScrape } from '../common/metrics/read-at-scrape.js';
 import { startAtZero } from '../common/metrics/start-at-zero.js';
-import type { ServedModel } from './served-model.js';
+import type { ModelRef, ServedModel } from './served-model.js';
 
 export const modelMetricProviders = [
   makeGaugeProvider({
@@ -75,10 +75,15 @@ export class ModelMetrics {
   ) {}
 
   modelActivated({ ref, loadedAt, runner }: ServedModel): void {
-    this.info.reset();
-    this.info.set({ ...ref, alias: ref.alias ?? '' }, 1);
+    this.modelNamed(ref);
     this.loadedTimestamp.set(loadedAt.getTime() / 1000);
     if (runner.singleRows === 'gathered-first') this.gatheredFirst.inc();
+  }
+
+  /** At a swap, and when the alias begins or ceases to name what is live. */
+  modelNamed(ref: ModelRef): void {
+    this.info.reset();
+    this.info.set({ ...ref, alias: ref.alias ?? '' }, 1);
   }
 
   /** Both change with time alone, so they are read when they are scraped. */

@@ -7,7 +7,7 @@ import type { ModelTags } from './source/model-source.js';
 export interface ModelRef {
   name: string;
   version: string;
-  /** The registry alias that it was found by; null when it was named directly. */
+  /** The alias that the last look at the registry found naming this version; null when there is none. */
   alias: string | null;
   /** SHA-256 over the directory's manifest: names the bytes. */
   digest: string;

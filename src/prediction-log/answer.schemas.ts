@@ -20,7 +20,12 @@ export const modelRefSchema = z
   .object({
     name: z.string(),
     version: z.string(),
-    alias: z.string().nullable().describe('The alias that the version was found by.'),
+    alias: z
+      .string()
+      .nullable()
+      .describe(
+        'The alias, where the last look at the registry before the answer found it naming this version; else null.',
+      ),
     digest: z.string().describe("SHA-256 over the model directory's manifest: names these bytes."),
   })
   .meta({ id: 'ModelRef' });

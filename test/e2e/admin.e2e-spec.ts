@@ -34,6 +34,19 @@ const start = async (env: Record<string, string> = {}) => {
   client = await apps.start({ ...NEVER_POLL, ...env });
 };
 
+/** What says which model is live. */
+const told = async () => ({
+  answer: (await client.predict()).body.model,
+  meta: (await client.get('/meta')).body.model,
+  infos: (await client.get('/metrics')).text.match(/^model_info\{.*$/gm),
+});
+
+const expected = (version: string, alias: string | null) => ({
+  answer: { version, alias },
+  meta: { version, alias },
+  infos: [expect.stringContaining(`version="${version}",alias="${alias ?? ''}"`)],
+});
+
 beforeEach(async () => {
   for (const version of [1, 2]) await apps.register(version);
   apps.mlflow.moveAlias('1');
@@ -181,6 +194,26 @@ describe('POST /admin/model/rollback', () => {
     expect(await act('reload')).toMatchObject({ result: 'held-by-pin' });
     expect(await client.version()).toBe('1');
   });
+
+  it('does not go forward again: a second one is refused, and says to pin by number', async () => {
+    apps.mlflow.moveAlias('2');
+    await act('reload');
+    await act('rollback');
+    const answer = await client.post('/admin/model/rollback');
+    const { detail } = expectDocumentedProblem('POST /admin/model/rollback', answer, 'NO_PREVIOUS_MODEL');
+    expect(detail).toContain('POST /admin/model/reload {"version": "..."}');
+    expect(await client.version()).toBe('1');
+    expect(await client.adminModel()).toMatchObject({ live: { version: '1' }, previous: null, pinned: true });
+  });
+
+  it('leaves no alias in answers, GET /meta and the metrics while that names another version', async () => {
+    apps.mlflow.moveAlias('2');
+    await act('reload');
+    await act('rollback');
+    expect(await told()).toMatchObject(expected('1', null));
+    await act('unpin');
+    expect(await told()).toMatchObject(expected('2', 'production'));
+  });
 });
 
 describe('POST /admin/model/unpin', () => {
@@ -244,7 +277,7 @@ describe('GET /admin/model', () => {
     expect(model).toMatchObject({
       scope: 'instance',
       live: { name: 'credit-default-model', version: '1', digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
-      previous: { version: '2' },
+      previous: null,
       pinned: true,
       candidate: null,
       registry: { uri: 'models:/credit-default-model@production', namedVersion: '1', lastError: null, failure: null },

@@ -1,10 +1,13 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import request from 'supertest';
 import type { PredictResponse } from '../../src/prediction/prediction.schemas.js';
+import { testDatabases } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { FIXTURE_MODELS } from '../support/fixture-models.js';
-import { type AppClient, followingApps } from '../support/following-apps.js';
+import { type AppClient, followingApps, NEVER_POLL } from '../support/following-apps.js';
 import { readModelDirectory } from '../../src/model-registry/model-directory.js';
 
+const databases = testDatabases();
 const apps = followingApps();
 let client: AppClient;
 
@@ -114,7 +117,7 @@ describe('A version that must not serve', () => {
         expect(registry).toMatchObject({ namedVersion: '2', failure: { retryable: false, attempts: 1 } });
         expect(live).toMatchObject({ version: '1' });
       });
-      expect(await client.version()).toBe('1');
+      expect((await client.predict()).body.model).toMatchObject({ version: '1', alias: null });
       expect((await client.get('/health/ready')).status).toBe(200);
       expect((await client.get('/meta')).body.registry.degraded).toMatch(/^Version 2 is named but could not go live/);
       expect(await client.metric('model_reloads_total{result="rejected"}')).toBe(1);
@@ -138,6 +141,39 @@ describe('A version that must not serve', () => {
   });
 });
 
+describe('The record of an answer', () => {
+  const AUDIT_TOKEN = 'a-token-of-the-auditors';
+
+  it('names the alias as the answer does: not after a rollback, nor after a restart, and again after unpin', async () => {
+    for (const version of [1, 2]) await apps.register(version);
+    apps.mlflow.moveAlias('1');
+    const env = {
+      ...NEVER_POLL,
+      ...(await databases()).env,
+      AUDIT_TOKEN,
+      MODEL_CACHE_DIR: apps.temporaryDirectory(),
+    };
+    client = await apps.start(env);
+    const answeredAndRecorded = async () => {
+      const { id, model } = (await client.predict()).body as PredictResponse;
+      const found = request(client.app.getHttpServer()).get(`/predictions/${id}`);
+      const { body } = await found.auth(AUDIT_TOKEN, { type: 'bearer' });
+      expect(body.model).toEqual(model);
+      return [model.version, model.alias];
+    };
+    apps.mlflow.moveAlias('2');
+    await client.post('/admin/model/reload');
+    expect(await answeredAndRecorded()).toEqual(['2', 'production']);
+    await client.post('/admin/model/rollback');
+    expect(await answeredAndRecorded()).toEqual(['1', null]);
+    await apps.stop(client);
+    client = await apps.start(env);
+    expect(await answeredAndRecorded()).toEqual(['1', null]);
+    await client.post('/admin/model/unpin');
+    expect(await answeredAndRecorded()).toEqual(['2', 'production']);
+  });
+});
+
 describe('An alias or version that is deleted', () => {
   beforeEach(async () => {
     await apps.register(1);
@@ -154,7 +190,7 @@ describe('An alias or version that is deleted', () => {
       const { registry } = (await client.get('/meta')).body;
       expect(registry.lastError).toMatch(/does not have the alias "production" of the model "credit-default-model"/);
     });
-    expect(await client.version()).toBe('1');
+    expect((await client.predict()).body.model).toMatchObject({ version: '1', alias: null });
     expect((await client.get('/health')).body).toMatchObject({ details: { registry: { status: 'degraded' } } });
     expect(await client.metric('registry_up')).toBe(1);
     expect(await client.metric('model_serving_stale')).toBe(1);

@@ -32,16 +32,16 @@ describe('a rollback', () => {
     expect(await service.adminModel()).toMatchObject({
       pinned: true,
       live: { version: '1' },
-      previous: { version: '2' },
+      previous: null,
     });
     expect((await service.metrics()).get('model_alias_behind_seconds')).toBe(0);
   });
 
-  it('is undone by another one', async () => {
+  it('is not undone by another one', async () => {
     const service = await start();
     await service.rollback();
-    expect(await service.rollback()).toMatchObject({ status: 200, body: { live: { version: '2' } } });
-    expect(await service.version()).toBe('2');
+    expect(await service.rollback()).toMatchObject({ status: 409, body: { code: 'NO_PREVIOUS_MODEL' } });
+    expect(await service.version()).toBe('1');
   });
 
   it('is refused where one version only has served', async () => {

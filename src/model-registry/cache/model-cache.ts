@@ -31,11 +31,16 @@ export const cachedVersionSchema = z.object({
 });
 export type CachedVersion = z.output<typeof cachedVersionSchema>;
 
+const namedVersionSchema = cachedVersionSchema.pick({ identity: true, version: true, alias: true });
+/** What a look found: the version that MODEL_URI named, and the alias that it was named by. */
+export type NamedVersion = z.output<typeof namedVersionSchema>;
+
 const servedStateSchema = z.object({
   uri: z.string(),
   served: cachedVersionSchema,
   servedAt: z.iso.datetime(),
   previous: cachedVersionSchema.optional(),
+  named: namedVersionSchema.nullable().optional().describe('What the last look found; null: no such alias.'),
   pinned: z.boolean().default(false),
 });
 /** What this MODEL_URI served last, so that a restart needs neither registry nor store. */
@@ -48,7 +53,7 @@ const indexEntrySchema = z.object({ identity: z.string(), digest: z.string() });
  *
  *     versions/<digest>/     the files of a version, named by the manifest digest of their bytes
  *     identities/<sha256>    identity -> digest: which bytes a version had when it was first seen
- *     served/<sha256>        MODEL_URI -> what it served last, and before, and whether that is pinned
+ *     served/<sha256>        MODEL_URI -> what it served last, and before, what it named, and whether that is pinned
  *     confirmed/<sha256>     MODEL_URI -> when the source last said what it means (modification time)
  *     loading/<sha256>/      identity -> processes that began to load it and have not ended to: files that they hold locked
  *     downloads/<uuid>       in progress, or on its way out

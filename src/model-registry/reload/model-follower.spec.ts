@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { FakeModelSource } from '../../../test/fakes/fake-model-source.js';
 import { eventually } from '../../../test/support/eventually.js';
 import { fakeClock } from '../../../test/support/fake-clock.js';
@@ -17,6 +18,8 @@ const BAD_MODEL = `${FIXTURE_MODELS}/known-rows-off`;
 const MODEL_OF_OTHER_INPUTS = `${FIXTURE_MODELS}/single-column`;
 const HOUR_MS = 3_600_000;
 const outage = new RegistryError('unreachable', 'MLflow cannot be reached.');
+
+const infos = async () => (await samplesOf('model_info')).map(({ labels }) => [labels['version'], labels['alias']]);
 
 describe('ModelFollower', () => {
   const launcher = registryLauncher();
@@ -77,6 +80,19 @@ describe('ModelFollower', () => {
   const breakState = () => {
     rmSync(path.join(cacheDirectory, 'served'), { recursive: true });
     writeFileSync(path.join(cacheDirectory, 'served'), '');
+  };
+
+  const alias = () => process.activeModel.current().ref.alias;
+  const refuseSecond = async () => {
+    source.register('2', BAD_MODEL);
+    source.moveAlias('2');
+    await look();
+  };
+
+  const moveToMissing = async () => {
+    source.register('2', path.join(launcher.temporaryDirectory(), 'not-there'));
+    source.moveAlias('2');
+    await look();
   };
 
   const events = () => process.history.events.map(({ result, version }) => [result, version]);
@@ -414,12 +430,22 @@ describe('ModelFollower', () => {
       ]);
     });
 
-    it('leaves the alias out of answers until unpin, when the alias names that version by then', async () => {
+    it('is told in one log line when the alias moves away from it', async () => {
+      await process.follower.pin('1');
+      source.moveAlias('2');
+      const log = jest.spyOn(Logger.prototype, 'log');
+      await look();
+      await look();
+      const told = log.mock.calls.filter(([message]) => String(message).includes('the pin keeps'));
+      log.mockRestore();
+      expect(told).toEqual([[expect.any(String), { named: '2', live: '1', alias: null }]]);
+    });
+
+    it('leaves the alias out of answers until a look finds it naming that version', async () => {
       await process.follower.pin('2');
       expect(process.activeModel.current().ref.alias).toBeNull();
       source.moveAlias('2');
       expect(await look()).toEqual({ result: 'unchanged' });
-      expect(process.activeModel.current().ref.alias).toBeNull();
       await process.follower.unpin();
       expect(process.activeModel.current().ref).toMatchObject({ version: '2', alias: 'production' });
       expect(await process.follower.rollback()).toEqual({ result: 'rolled-back' });
@@ -448,11 +474,22 @@ describe('ModelFollower', () => {
       expect(await look()).toEqual({ result: 'held-by-pin' });
     });
 
-    it('can be taken back by another one', async () => {
+    it('is not taken back by another one, also after a restart', async () => {
       await moveTo('2');
       await process.follower.rollback();
+      expect(await process.follower.rollback()).toBeUndefined();
+      await restart();
+      expect(await process.follower.rollback()).toBeUndefined();
+      expect(process.liveVersion()).toBe('1');
+    });
+
+    it('is possible again once the alias was followed', async () => {
+      await moveTo('2');
       await process.follower.rollback();
+      await process.follower.unpin();
       expect(process.liveVersion()).toBe('2');
+      expect(await process.follower.rollback()).toEqual({ result: 'rolled-back' });
+      expect(process.liveVersion()).toBe('1');
     });
 
     it('is possible after a restart, and survives one', async () => {
@@ -471,6 +508,99 @@ describe('ModelFollower', () => {
       expect(await process.follower.rollback()).toMatchObject({ result: 'rejected' });
       expect(process.liveVersion()).toBe('2');
       expect(process.status.snapshot.pinned).toBe(false);
+    });
+  });
+
+  describe('The alias of the live model', () => {
+    beforeEach(serveFirst);
+
+    it('is none after a rollback, and comes back when the alias does', async () => {
+      await moveTo('2');
+      await process.follower.rollback();
+      expect([process.liveVersion(), alias(), await infos()]).toEqual(['1', null, [['1', '']]]);
+      source.moveAlias('1');
+      await look();
+      expect([alias(), await infos()]).toEqual(['production', [['1', 'production']]]);
+    });
+
+    it('is none after a rollback without the registry, and after a restart without it', async () => {
+      await moveTo('2');
+      source.failWith(outage);
+      await process.follower.rollback();
+      expect(alias()).toBeNull();
+      await restart();
+      expect([process.liveVersion(), alias()]).toEqual(['1', null]);
+    });
+
+    it('is none after a rollback that follows a restart without the registry', async () => {
+      await moveTo('2');
+      source.failWith(outage);
+      await restart();
+      expect([process.liveVersion(), alias()]).toEqual(['2', 'production']);
+      await process.follower.rollback();
+      expect([process.liveVersion(), alias()]).toEqual(['1', null]);
+    });
+
+    it.each([
+      ['must not serve', refuseSecond],
+      ['cannot be had', moveToMissing],
+    ])('is none once a look has ended at a version that %s, also after a restart', async (_what, fail) => {
+      await fail();
+      expect([process.liveVersion(), alias(), await infos()]).toEqual(['1', null, [['1', '']]]);
+      source.failWith(outage);
+      await restart();
+      expect([process.liveVersion(), alias()]).toEqual(['1', null]);
+    });
+
+    it('is none when the alias is gone, and what it was while the registry is away', async () => {
+      source.failWith(outage);
+      await look();
+      expect(alias()).toBe('production');
+      source.failWith(new RegistryError('not-found', 'There is no alias "production".'));
+      await look();
+      expect(alias()).toBeNull();
+      source.moveAlias('1');
+      await look();
+      expect(alias()).toBe('production');
+    });
+
+    it('stays while the version that it names now is prepared', async () => {
+      await register('2');
+      source.moveAlias('2');
+      const looking = look();
+      await isPreparing('2');
+      expect([process.liveVersion(), alias()]).toEqual(['1', 'production']);
+      await looking;
+      expect([process.liveVersion(), alias()]).toEqual(['2', 'production']);
+    });
+
+    it('is that of a version pinned by number, too', async () => {
+      await refuseSecond();
+      await register('2', { identity: 'm-mended' });
+      await process.follower.pin('2');
+      expect(alias()).toBeNull();
+      await look();
+      expect([process.liveVersion(), alias()]).toEqual(['2', 'production']);
+    });
+
+    it('changes without another model: the runner goes on, and nobody is told of a swap', async () => {
+      const { runner } = process.activeModel.current();
+      const swapped = jest.fn();
+      process.activeModel.onSwap(swapped);
+      await refuseSecond();
+      expect(alias()).toBeNull();
+      expect(process.activeModel.current().runner).toBe(runner);
+      await expect(runner.score(new Float32Array(3), 1)).resolves.toBeDefined();
+      expect(swapped).not.toHaveBeenCalled();
+    });
+
+    it('is not taken from a pin that a release before wrote down', async () => {
+      await moveTo('2');
+      await process.follower.rollback();
+      const { named: _named, served, ...state } = process.follower.servedState!;
+      await process.cache.writeState({ ...state, served: { ...served, alias: 'production' } });
+      await restart();
+      expect([process.liveVersion(), alias()]).toEqual(['1', null]);
     });
   });
 

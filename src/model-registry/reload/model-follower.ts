@@ -1,8 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ActiveModel } from '../active-model.js';
-import { type CachedVersion, ModelCache, type ServedState } from '../cache/model-cache.js';
+import { type CachedVersion, ModelCache, type NamedVersion, type ServedState } from '../cache/model-cache.js';
 import { ModelMetrics } from '../model-metrics.js';
 import { isRetryable, ModelRejectedError } from '../model-rejected.error.js';
+import { RegistryError } from '../registry-error.js';
 import type { ServedModel } from '../served-model.js';
 import { isSameTags, ModelSource, type ResolvedVersion } from '../source/model-source.js';
 import { FailureMemory } from './failure-memory.js';
@@ -29,6 +30,8 @@ export class ModelFollower {
   private lastAction: Promise<unknown> = Promise.resolve();
   private waitingLook: Promise<ReloadOutcome> | undefined;
   private state: ServedState | undefined;
+  /** What the last look found; null when there was no such alias, undefined while no look has said anything. */
+  private named: NamedVersion | null | undefined;
   /** The state, while the cache has an older one. */
   private unwritten: ServedState | undefined;
 
@@ -57,6 +60,7 @@ export class ModelFollower {
     return this.exclusively(async () => {
       await this.cache.open();
       this.state = await this.cache.readState(this.source.uri);
+      this.named = lastNamed(this.state);
       this.status.lastConfirmed(await this.cache.confirmedAt(this.source.uri));
       this.status.pinned(this.state?.pinned ?? false);
       if (this.state?.pinned) {
@@ -95,7 +99,11 @@ export class ModelFollower {
     return this.exclusively(() => this.moveToVersion(version, 'admin'));
   }
 
-  /** Goes back to the version that served before, and stays there until {@link unpin}. */
+  /**
+   * Goes back to the version that was live before the present one, and stays there until {@link unpin}.
+   *
+   * @returns undefined when there is none, or the present one was gone back to
+   */
   rollback(): Promise<ReloadOutcome | undefined> {
     return this.exclusively(async () => {
       const previous = this.state?.previous;
@@ -132,6 +140,12 @@ export class ModelFollower {
   }
 
   private async lookNow(trigger: ReloadTrigger): Promise<ReloadOutcome> {
+    const outcome = await this.followSource(trigger);
+    await this.nameAlias();
+    return outcome;
+  }
+
+  private async followSource(trigger: ReloadTrigger): Promise<ReloadOutcome> {
     const startedAt = performance.now();
     let resolved: ResolvedVersion;
     try {
@@ -139,6 +153,7 @@ export class ModelFollower {
     } catch (error) {
       return this.lookFailed(asError(error), trigger, startedAt);
     }
+    this.named = namedVersion(resolved);
     if (this.status.lookSucceeded(resolved)) {
       this.record(trigger, 'recovered', startedAt, { version: resolved.version });
     }
@@ -146,7 +161,7 @@ export class ModelFollower {
       await this.writeUnwritten();
       await this.cache.confirm(this.source.uri);
     });
-    if (this.isLive(resolved) && (this.state?.pinned || this.isLiveUnderSameAlias(resolved))) {
+    if (this.isLive(resolved)) {
       this.failures.forget();
       this.status.inStep();
       return { result: 'unchanged' };
@@ -176,12 +191,34 @@ export class ModelFollower {
     return live !== undefined && isSameVersion({ ...live, version: live.ref.version }, version);
   }
 
-  /** After a pin that version was live as itself; from now on its answers name the alias again. */
-  private isLiveUnderSameAlias({ alias }: ResolvedVersion): boolean {
-    return this.activeModel.peek()?.ref.alias === alias;
+  /** The alias that the last look found naming that version, null when there is none. */
+  private aliasOf({ identity, ref }: ServedModel): string | null {
+    return this.named?.identity === identity && this.named.version === ref.version ? this.named.alias : null;
+  }
+
+  /**
+   * Once a look has ended, so that a model that is about to be replaced keeps its alias. An auditor reads an alias in a
+   * record as "this was production then".
+   */
+  private async nameAlias(): Promise<void> {
+    const live = this.activeModel.peek();
+    if (!live || !this.state || this.named === undefined) return;
+    const alias = this.aliasOf(live);
+    if (alias === live.ref.alias && isSameNamed(this.named, this.state.named)) return;
+    const { served, pinned } = this.state;
+    if (alias !== live.ref.alias) this.metrics.modelNamed(this.activeModel.nameAlias(alias).ref);
+    this.setState({ ...this.state, served: { ...served, alias }, named: this.named });
+    this.logger.log(
+      pinned
+        ? 'MODEL_URI names something else now; the pin keeps this instance where it is'
+        : 'MODEL_URI names something else now',
+      { named: this.named?.version ?? null, live: served.version, alias },
+    );
+    await this.writeState();
   }
 
   private lookFailed(error: Error, trigger: ReloadTrigger, startedAt: number): ReloadOutcome {
+    if (error instanceof RegistryError && error.failure === 'not-found') this.named = null;
     if (this.status.lookFailed(error)) this.record(trigger, resultOf(error), startedAt, { error });
     return failed(error);
   }
@@ -221,7 +258,7 @@ export class ModelFollower {
         this.logger.log('The source named another version before this one was ready', { version });
         return await this.lookNow(trigger);
       }
-      this.goLive(model, { pinned: result === 'pinned' });
+      this.goLive(model, { pinned: result === 'pinned', previous: this.replacedBy(model) });
       this.failures.forget();
       this.status.inStep();
       this.record(trigger, result, startedAt, { version });
@@ -256,7 +293,10 @@ export class ModelFollower {
     const { version } = cached;
     try {
       const model = await this.preparer.restore(cached, this.source.uri);
-      this.goLive(model, { pinned: result === 'rolled-back' || (this.state?.pinned ?? false) });
+      // What was rolled back from is nothing to go back to.
+      const isBack = result === 'rolled-back';
+      const previous = isBack ? undefined : this.replacedBy(model);
+      this.goLive(model, { pinned: isBack || (this.state?.pinned ?? false), previous });
       this.record(trigger, result, startedAt, { version });
     } catch (error) {
       this.record(trigger, resultOf(error), startedAt, { version, error: asError(error) });
@@ -300,21 +340,29 @@ export class ModelFollower {
     return (await this.preparer.inputNamesOf(served)) ?? served.inputNames;
   }
 
+  /** What a rollback from that model would go to. */
+  private replacedBy(model: ServedModel): CachedVersion | undefined {
+    const before = this.state?.served;
+    return before && !isSameVersion(before, cachedVersion(model)) ? before : this.state?.previous;
+  }
+
   /**
    * In one turn of the event loop with the event that tells of it, so that nobody sees an answer of a version that the
    * history, the metrics and the status do not know yet. The disk comes afterwards: {@link writeState}.
    */
-  private goLive(model: ServedModel, { pinned }: { pinned: boolean }): void {
-    const served = cachedVersion(model);
-    const before = this.state?.served;
-    const previous = before && !isSameVersion(before, served) ? before : this.state?.previous;
+  private goLive(
+    prepared: ServedModel,
+    { pinned, previous }: { pinned: boolean; previous: CachedVersion | undefined },
+  ): void {
+    const model = { ...prepared, ref: { ...prepared.ref, alias: this.aliasOf(prepared) } };
     this.activeModel.activate(model);
     this.metrics.modelActivated(model);
     this.setState({
       uri: this.source.uri,
-      served,
+      served: cachedVersion(model),
       servedAt: model.loadedAt.toISOString(),
       ...(previous && { previous }),
+      ...(this.named !== undefined && { named: this.named }),
       pinned,
     });
     this.logger.log('Model is live', { ...model.ref, inputs: model.inputs.length, pinned });
@@ -385,6 +433,17 @@ const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : 
 const isSameVersion = (a: VersionKey, b: VersionKey): boolean =>
   a.identity === b.identity && a.version === b.version && isSameTags(a.tags, b.tags);
 type VersionKey = Pick<ResolvedVersion, 'identity' | 'version' | 'tags'>;
+
+const namedVersion = ({ identity, version, alias }: NamedVersion): NamedVersion => ({ identity, version, alias });
+
+const isSameNamed = (a: NamedVersion | null, b: NamedVersion | null | undefined): boolean =>
+  a?.identity === b?.identity && a?.version === b?.version && a?.alias === b?.alias;
+
+/** The release before did not write down what the source named; it was what served, unless that was pinned. */
+function lastNamed(state: ServedState | undefined): NamedVersion | null | undefined {
+  if (!state || state.named !== undefined) return state?.named;
+  return state.pinned ? undefined : namedVersion(state.served);
+}
 
 const resultOf = (error: unknown): 'rejected' | 'unavailable' =>
   error instanceof ModelRejectedError ? 'rejected' : 'unavailable';
