@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { Registry } from 'prom-client';
 import { createDatabase, type TestDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
-import { expectErased, recordErasure } from '../../test/support/erasures.js';
+import { expectErasedLate, recordErasure } from '../../test/support/erasures.js';
 import { idsOf, logEntry, predictionRow } from '../../test/support/log-entry.js';
 import { predictionLogMetrics, rowsWritten } from '../../test/support/prediction-log-metrics.js';
 import { TcpProxy } from '../../test/support/tcp-proxy.js';
@@ -275,7 +275,7 @@ describe('CommittedLog', () => {
     expect(await outcomesOf([entry])).toEqual(['PREDICTION_LOG_UNAVAILABLE']);
     await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
     await proxy.setMode({ kind: 'pass' });
-    await eventually(() => expectErased(reader, entry.rows[0]!.id));
+    await eventually(() => expectErasedLate(reader, entry.rows[0]!.id, database.env.PREDICTION_LOG_CHAIN_KEY));
   });
 
   it('erases a row that it sent before its subject was erased, and that was executed after that', async () => {
@@ -287,7 +287,7 @@ describe('CommittedLog', () => {
     await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
     expect(await recordedIds()).not.toContain(entry.rows[0]!.id);
     await proxy.setMode({ kind: 'pass' });
-    await eventually(() => expectErased(reader, entry.rows[0]!.id));
+    await eventually(() => expectErasedLate(reader, entry.rows[0]!.id, database.env.PREDICTION_LOG_CHAIN_KEY));
   });
 
   it('erases it too where its request is still answered', async () => {
@@ -303,7 +303,7 @@ describe('CommittedLog', () => {
     await eventually(() => expect(performance.now()).toBeGreaterThan(later));
     await proxy.setMode({ kind: 'pass' });
     await recorded;
-    await expectErased(reader, entry.rows[0]!.id);
+    await expectErasedLate(reader, entry.rows[0]!.id, database.env.PREDICTION_LOG_CHAIN_KEY);
   });
 
   it('has PostgreSQL end a transaction that it left open, so that nothing waits for it', async () => {

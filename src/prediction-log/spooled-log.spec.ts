@@ -6,7 +6,7 @@ import { Client } from 'pg';
 import { Registry } from 'prom-client';
 import { createDatabase, type TestDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
-import { expectErased, recordErasure } from '../../test/support/erasures.js';
+import { expectErasedLate, recordErasure } from '../../test/support/erasures.js';
 import { idsOf, logEntry, predictionRow } from '../../test/support/log-entry.js';
 import { predictionLogMetrics, rowsWritten } from '../../test/support/prediction-log-metrics.js';
 import { TcpProxy } from '../../test/support/tcp-proxy.js';
@@ -157,7 +157,7 @@ describe('SpooledLog', () => {
     const id = await spoolOne();
     await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
     await proxy.setMode({ kind: 'pass' });
-    await eventually(() => expectErased(reader, id));
+    await eventually(() => expectErasedLate(reader, id, database.env.PREDICTION_LOG_CHAIN_KEY));
   });
 
   it('erases a row that it wrote itself before it was drained, when its subject had been erased meanwhile', async () => {
@@ -167,7 +167,7 @@ describe('SpooledLog', () => {
     await log.record(entry);
     await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
     await proxy.setMode({ kind: 'pass' });
-    await eventually(() => expectErased(reader, entry.rows[0]!.id));
+    await eventually(() => expectErasedLate(reader, entry.rows[0]!.id, database.env.PREDICTION_LOG_CHAIN_KEY));
   });
 
   it('erases a row that is in the table in clear by the time it is drained', async () => {
@@ -181,7 +181,7 @@ describe('SpooledLog', () => {
     await other.record(entry);
     await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
     await start();
-    await eventually(() => expectErased(reader, entry.rows[0]!.id));
+    await eventually(() => expectErasedLate(reader, entry.rows[0]!.id, database.env.PREDICTION_LOG_CHAIN_KEY));
   });
 
   it('waits for an erasure that is under way, and then writes its subject erased', async () => {
@@ -192,7 +192,7 @@ describe('SpooledLog', () => {
     await eventually(async () => expect(await waitingLocks(reader)).toBe(1));
     await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
     await reader.query('COMMIT');
-    await eventually(() => expectErased(reader, id));
+    await eventually(() => expectErasedLate(reader, id, database.env.PREDICTION_LOG_CHAIN_KEY));
   });
 
   it('keeps what PostgreSQL refuses beside the spool, and writes the others', async () => {

@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals';
 import type { Client } from 'pg';
+import { erasureToken } from '../../src/prediction-log/chain/erasure-tokens.js';
 import { referenceHmac } from '../../src/prediction-log/chain/reference-hmac.js';
 
 /** Records that the data of `application-1` were erased, later than anything. */
@@ -17,4 +18,11 @@ export async function expectErased(client: Client, id: string): Promise<void> {
     id,
   ]);
   expect(rows).toEqual([{ reference: null, inputs: null, salt: null, subject_hash: expect.any(Buffer) }]);
+}
+
+/** That it was erased late, and that the one record of late erasures names it. */
+export async function expectErasedLate(client: Client, id: string, chainKey: string): Promise<void> {
+  await expectErased(client, id);
+  const { rows } = await client.query(`SELECT row_count, tokens FROM prediction_erasures WHERE kind = 'late'`);
+  expect(rows).toEqual([{ row_count: 1, tokens: erasureToken(id, chainKey) }]);
 }
