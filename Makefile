@@ -112,6 +112,7 @@ test-python: ml/.venv/.stamp
 test-integration: .make/build ml/.venv/.stamp $(PROMETHEUS_BIN) $(PROMTOOL_BIN) $(ALERTMANAGER_BIN) ## Tests against the MLflow, MinIO and PostgreSQL that the environment names (DATA=FILE as well)
 	npm run --silent test:integration
 	$(MAKE) --no-print-directory test-crash KILLS=6 OUTAGE_SECONDS=5
+	$(MAKE) --no-print-directory test-failover FAILOVERS=1
 	DATA=$(DATA) $(python) -m pytest ml -m integration
 
 # How often, and for how long, in `make test-crash`.
@@ -123,6 +124,21 @@ test-crash: .make/build ## Kill service and PostgreSQL under load, and compare e
 	$(node) test/crash/kills.ts committed $(KILLS)
 	$(node) test/crash/kills.ts spooled $(KILLS)
 	$(node) test/crash/outage.ts $(OUTAGE_SECONDS)
+
+FAILOVERS ?= 3
+
+.PHONY: test-failover
+test-failover: .make/build ## Kill a primary under load, promote its synchronous standby, compare every answer with the table (FAILOVERS)
+	$(node) test/crash/failover.ts $(FAILOVERS)
+
+.PHONY: test-topologies
+ifneq ($(or $(PGBOUNCER_BIN),$(shell PATH="$$PATH:/usr/sbin" command -v pgbouncer)),)
+test-topologies: .make/build ## Answers through PgBouncer (apt-get install pgbouncer, or PGBOUNCER_BIN)
+	PATH="$$PATH:/usr/sbin" npm run --silent test:topologies
+else
+test-topologies:
+	@echo '== SKIPPED: answers through PgBouncer are not tested. Install it (apt-get install pgbouncer) or name it in PGBOUNCER_BIN.'
+endif
 
 # The stack with its monitoring.
 compose := docker compose -f docker-compose.yml -f docker-compose.monitoring.yml

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseDatabaseUrl } from '../database/database-url.js';
 import { parseModelUri } from '../model-registry/source/model-uri.js';
 
 /** What a client can send in a header, and what no line end of a secret's file is part of. */
@@ -19,6 +20,15 @@ const integer = (range: { min: number; max: number; default: number }) =>
     .pipe(z.number().min(range.min).max(range.max))
     .default(range.default);
 
+/** @param read throws an Error that may be shown */
+const saysWhatIsWrong = (read: (text: string) => unknown) => (text: string, context: z.RefinementCtx) => {
+  try {
+    read(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
+};
+
 /** Credentials have variables of their own: a URL is shown in logs and in /meta. */
 const serverUrl = () =>
   z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL', abort: true }).refine((text) => {
@@ -26,8 +36,7 @@ const serverUrl = () =>
     return `${username}${password}${search}${hash}` === '';
   }, 'must not hold credentials, a query or a fragment');
 
-/** libpq's `allow` and `prefer` would go on without TLS where it fails. */
-const SSL_MODES = new Set<string | null>([null, 'disable', 'require', 'verify-ca', 'verify-full']);
+const databaseUrl = () => z.string().superRefine(saysWhatIsWrong(parseDatabaseUrl));
 
 const flag = () => z.stringbool({ error: 'must be true or false' });
 
@@ -49,13 +58,7 @@ export const envVariables = {
   GIT_COMMIT: z.string().default('unknown').describe('Commit the build was made from, shown in /meta.'),
   MODEL_URI: z
     .string()
-    .superRefine((text, context) => {
-      try {
-        parseModelUri(text);
-      } catch (error) {
-        context.addIssue({ code: 'custom', message: (error as Error).message });
-      }
-    })
+    .superRefine(saysWhatIsWrong(parseModelUri))
     .default('file:ml/model')
     .describe(
       'The model to serve, an MLflow ONNX model: `models:/NAME@ALIAS` (followed as the alias moves), ' +
@@ -119,16 +122,19 @@ export const envVariables = {
   MODEL_REQUIRE_DIGEST: flag()
     .default(false)
     .describe('Whether a model version without a sha256 tag is refused. A tag that does not match is always refused.'),
-  DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// URL', abort: true })
-    .refine(
-      (url) => SSL_MODES.has(new URL(url).searchParams.get('sslmode')),
-      'must have sslmode disable, require, verify-ca or verify-full, or none',
-    )
+  DATABASE_URL: databaseUrl()
     .optional()
     .describe(
-      'PostgreSQL >= 15 for the prediction log, such as `postgresql://user:password@host:5432/database`. TLS as libpq has it: ' +
-        '`?sslmode=verify-full`, `verify-ca`, `require` or `disable`. Needed unless PREDICTION_LOG=off. Secret.',
+      'PostgreSQL >= 15 for the prediction log, such as `postgresql://user:password@host:5432/database`, also with several ' +
+        'hosts (`host1:5432,host2:5432`), of which the one that takes writes is used, or with a directory of sockets ' +
+        '(`postgresql://user@/database?host=/run/postgresql`). TLS as libpq has it: `?sslmode=verify-full`, `verify-ca`, ' +
+        '`require` or `disable`. May lead through PgBouncer, see DATABASE_DIRECT_URL. Needed unless PREDICTION_LOG=off. Secret.',
+    ),
+  DATABASE_DIRECT_URL: databaseUrl()
+    .optional()
+    .describe(
+      'The same database, past a connection pooler: where DATABASE_URL leads through one, maintenance and the commands need ' +
+        'sessions of their own. Default: DATABASE_URL. Secret.',
     ),
   DATABASE_CA_FILE: z
     .string()

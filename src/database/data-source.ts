@@ -1,9 +1,10 @@
 import { Socket } from 'node:net';
 import { DataSource } from 'typeorm';
-import type { Config } from '../config/env.schema.js';
 import { entities } from '../prediction-log/entities/entities.js';
-import { clientOptions, DATABASE_VARIABLES } from './client-options.js';
+import type { DatabaseOptions } from './client-options.js';
+import { FailoverClient } from './failover-client.js';
 import { migrations } from './migrations/migrations.js';
+import { pooledOptions } from './open-client.js';
 
 /** Which migrations a database has seen. */
 export const MIGRATIONS_TABLE = 'schema_migrations';
@@ -12,15 +13,23 @@ export const MIGRATIONS_TABLE = 'schema_migrations';
 const GRACE_MS = 1000;
 
 /**
- * @param options for the pool, and for its connections on top of `clientOptions`
+ * @param options for the pool, and for its connections on top of `connection`; `isPooled` as `openClient` says
  * @returns not yet initialised
  */
 export function createDataSource(
-  config: Config<(typeof DATABASE_VARIABLES)[number]>,
-  options: { max: number; statement_timeout?: 0 },
+  connection: DatabaseOptions,
+  { isPooled = false, ...options }: { max: number; statement_timeout?: 0; isPooled?: boolean },
 ): DataSource {
-  const extra = { ...clientOptions(config), ...options };
-  const limitMs = Number(extra.statement_timeout);
+  const { mustTakeWrites } = connection;
+  const extra = { ...connection, ...options, ...(mustTakeWrites && { Client: FailoverClient }) };
+  const limitMs = extra.statement_timeout;
+  const limited = {
+    ...extra,
+    idleTimeoutMillis: limitMs,
+    idle_in_transaction_session_timeout: limitMs,
+    stream: () => limitedSocket(limitMs + GRACE_MS),
+  };
+  const chosen = limitMs === 0 ? extra : limited;
   return new DataSource({
     type: 'postgres',
     entities,
@@ -30,15 +39,7 @@ export function createDataSource(
     // Statements hold clients' values.
     logging: false,
     installExtensions: false,
-    extra:
-      limitMs === 0
-        ? extra
-        : {
-            ...extra,
-            idleTimeoutMillis: limitMs,
-            idle_in_transaction_session_timeout: limitMs,
-            stream: () => limitedSocket(limitMs + GRACE_MS),
-          },
+    extra: isPooled ? pooledOptions(chosen) : chosen,
   });
 }
 

@@ -1,4 +1,5 @@
 import { DatabaseError } from 'pg';
+import { PoolerError, ReadOnlyHostError } from './open-client.js';
 import { SchemaTooOldError } from './schema-check.js';
 
 /** What can be wrong with the database of the prediction log. A closed set: it is a label of a metric. */
@@ -6,6 +7,7 @@ export const DATABASE_PROBLEMS = [
   'unreachable',
   'login',
   'connections',
+  'pooler',
   'schema',
   'read_only',
   'not_granted',
@@ -20,6 +22,7 @@ export const PROBLEM_MESSAGES: Readonly<Record<DatabaseProblem, string>> = {
   unreachable: 'PostgreSQL does not answer.',
   login: 'PostgreSQL answers and refuses the user, the password or the database of DATABASE_URL.',
   connections: 'PostgreSQL answers and has no connection left for the service.',
+  pooler: 'DATABASE_URL leads through a connection pooler in a way that the log cannot do with.',
   schema: 'The tables are missing or older than this build: run "npm run migration:run".',
   read_only: 'PostgreSQL takes no writes: it is a standby, or default_transaction_read_only is on.',
   not_granted: 'The user of DATABASE_URL lacks a right that answers need.',
@@ -44,6 +47,8 @@ const BY_SQLSTATE: readonly [string, DatabaseProblem][] = [
 /** @param error what a connection, or a statement on it, failed with */
 export function problemOf(error: unknown): DatabaseProblem {
   if (error instanceof SchemaTooOldError) return 'schema';
+  if (error instanceof PoolerError) return 'pooler';
+  if (error instanceof ReadOnlyHostError) return 'read_only';
   if (!(error instanceof DatabaseError)) return 'unreachable';
   const { code = '' } = error;
   return BY_SQLSTATE.find(([state]) => code.startsWith(state))?.[1] ?? 'write_refused';

@@ -3,8 +3,10 @@ import { ConfigService } from '@nestjs/config';
 import type { DataSource } from 'typeorm';
 import { DomainError } from '../common/errors/domain-error.js';
 import type { Env } from '../config/env.schema.js';
-import { clientOptions } from './client-options.js';
+import { clientOptions, directOptions } from './client-options.js';
 import { createDataSource } from './data-source.js';
+import { endClient, openClient, PoolerError } from './open-client.js';
+import { type Query, queryOn } from './query.js';
 import { assertSchemaIsCurrent, SchemaTooOldError } from './schema-check.js';
 
 const RETRY_AFTER_SECONDS = 1;
@@ -22,16 +24,18 @@ export class Database implements OnModuleInit, OnApplicationShutdown {
    * refused: it comes back.
    *
    * @throws SchemaTooOldError
+   * @throws PoolerError where DATABASE_URL leads through a pooler and something has to be set for that
    * @throws Error that names the variable
    */
   async onModuleInit(): Promise<void> {
     if (this.config.get('PREDICTION_LOG', { infer: true }) === 'off') return;
     clientOptions(this.config);
+    directOptions(this.config);
     try {
       await this.dataSource();
     } catch (error) {
       const { cause } = error as Error;
-      if (cause instanceof SchemaTooOldError) throw cause;
+      if (cause instanceof SchemaTooOldError || cause instanceof PoolerError) throw cause;
       this.logger.warn('Starting without PostgreSQL', { reason: String(cause) });
     }
   }
@@ -62,14 +66,39 @@ export class Database implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async connect(): Promise<DataSource> {
-    const dataSource = createDataSource(this.config, { max: this.config.get('DATABASE_POOL_SIZE', { infer: true }) });
+    const dataSource = createDataSource(clientOptions(this.config), {
+      max: this.config.get('DATABASE_POOL_SIZE', { infer: true }),
+      isPooled: await this.look(),
+    });
     await dataSource.initialize();
-    try {
-      await assertSchemaIsCurrent((sql, values) => dataSource.query(sql, values));
-    } catch (error) {
-      await dataSource.destroy();
-      throw error;
-    }
     return dataSource;
+  }
+
+  /** @returns whether DATABASE_URL leads through a connection pooler */
+  private async look(): Promise<boolean> {
+    const { client, isPooled } = await openClient(clientOptions(this.config));
+    try {
+      if (isPooled) await this.assertPoolable(queryOn(client));
+      await assertSchemaIsCurrent(queryOn(client));
+      return isPooled;
+    } finally {
+      await endClient(client);
+    }
+  }
+
+  private async assertPoolable(query: Query): Promise<void> {
+    if (this.config.get('DATABASE_DIRECT_URL', { infer: true }) === undefined) {
+      throw new PoolerError(
+        'DATABASE_URL leads through a connection pooler such as PgBouncer. Set DATABASE_DIRECT_URL to the same database on ' +
+          'PostgreSQL itself: maintenance and the commands need sessions of their own.',
+      );
+    }
+    const [row] = await query<{ limit: string }>(`SELECT current_setting('statement_timeout') AS limit`);
+    if (row!.limit === '0') {
+      this.logger.warn(
+        'DATABASE_URL leads through a connection pooler, which does not let DATABASE_STATEMENT_TIMEOUT_MS through: ' +
+          'PostgreSQL itself never gives up a statement. ALTER ROLE … SET statement_timeout for the user of DATABASE_URL.',
+      );
+    }
   }
 }

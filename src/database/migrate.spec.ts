@@ -4,6 +4,7 @@ import { TcpProxy } from '../../test/support/tcp-proxy.js';
 import { testConfig } from '../../test/support/test-config.js';
 import { addMonths } from '../prediction-log/id-time.js';
 import { partitionName, PARTITIONED_TABLES } from '../prediction-log/maintenance/partitions.js';
+import { clientOptions } from './client-options.js';
 import { createDataSource, MIGRATIONS_TABLE } from './data-source.js';
 import { migrate } from './migrate.js';
 import { migrations } from './migrations/migrations.js';
@@ -54,7 +55,7 @@ describe('migrate', () => {
 
   it('takes down what it has put up', async () => {
     const { url, client } = await openDatabase();
-    const dataSource = createDataSource(testConfig({ DATABASE_URL: url }), { max: 1 });
+    const dataSource = createDataSource(clientOptions(testConfig({ DATABASE_URL: url })), { max: 1 });
     await dataSource.initialize();
     for (const _ of migrations) await dataSource.undoLastMigration();
     await dataSource.destroy();

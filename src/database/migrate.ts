@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client, type ClientConfig, DatabaseError } from 'pg';
-import type { Config } from '../config/env.schema.js';
+import { type Client, DatabaseError } from 'pg';
 import { addMonths } from '../prediction-log/id-time.js';
 import { ensurePartitions, MONTHS_AHEAD } from '../prediction-log/maintenance/partitions.js';
-import { clientOptions, type DATABASE_VARIABLES } from './client-options.js';
+import { type DatabaseConfig, type DatabaseOptions, directOptions } from './client-options.js';
 import { createDataSource } from './data-source.js';
+import { openDirectClient, PoolerError } from './open-client.js';
 import { type Query, queryOn } from './query.js';
 import { SCHEMA_LOCK, trySchemaLock } from './schema-lock.js';
 
@@ -30,11 +30,11 @@ export interface MigrationResult {
  * @throws Error when PostgreSQL is too old, does not come up or refuses; what was applied until then stays
  */
 export async function migrate(
-  config: Config<(typeof DATABASE_VARIABLES)[number]>,
+  config: DatabaseConfig,
   waitMs: number,
   onWait: () => void = () => undefined,
 ): Promise<MigrationResult> {
-  const client = await connect({ ...clientOptions(config), statement_timeout: 0 }, waitMs);
+  const client = await connect({ ...directOptions(config), statement_timeout: 0 }, waitMs);
   try {
     const query = queryOn(client);
     await assertServerVersion(query);
@@ -49,8 +49,8 @@ export async function migrate(
   }
 }
 
-async function applyMigrations(config: Config<(typeof DATABASE_VARIABLES)[number]>): Promise<string[]> {
-  const dataSource = createDataSource(config, { max: 1, statement_timeout: 0 });
+async function applyMigrations(config: DatabaseConfig): Promise<string[]> {
+  const dataSource = createDataSource(directOptions(config), { max: 1, statement_timeout: 0 });
   await dataSource.initialize();
   try {
     const applied = await dataSource.runMigrations({ transaction: 'each' });
@@ -66,17 +66,12 @@ async function takeSchemaLock(query: Query, onWait: () => void): Promise<void> {
   await query('SELECT pg_advisory_lock($1)', [SCHEMA_LOCK]);
 }
 
-async function connect(options: ClientConfig, waitMs: number): Promise<Client> {
+async function connect(options: DatabaseOptions, waitMs: number): Promise<Client> {
   const giveUpAt = performance.now() + waitMs;
   for (;;) {
-    const client = new Client(options);
-    // A connection that breaks later also fails the statement that is waiting for it.
-    client.on('error', () => undefined);
     try {
-      await client.connect();
-      return client;
+      return await openDirectClient(options);
     } catch (error) {
-      await client.end().catch(() => undefined);
       if (isRefusal(error) || performance.now() > giveUpAt) throw error;
       await delay(RETRY_MS);
     }
@@ -84,7 +79,8 @@ async function connect(options: ClientConfig, waitMs: number): Promise<Client> {
 }
 
 /** Whether PostgreSQL is there and says no, such as to the password: waiting does not help. */
-const isRefusal = (error: unknown): boolean => error instanceof DatabaseError && error.code !== CANNOT_CONNECT_NOW;
+const isRefusal = (error: unknown): boolean =>
+  error instanceof PoolerError || (error instanceof DatabaseError && error.code !== CANNOT_CONNECT_NOW);
 
 async function assertServerVersion(query: Query): Promise<void> {
   const [row] = await query<{ number: string; text: string }>(

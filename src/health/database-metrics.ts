@@ -8,7 +8,7 @@ export const databaseMetricProviders = [
     name: 'prediction_log_database_problem',
     help:
       '1 for what keeps PostgreSQL from taking answers, 0 for all else: unreachable, login (user, password or database ' +
-      'refused), connections (none left), schema (older than the build), read_only, not_granted, disk_full, write_refused.',
+      'refused), connections (none left), pooler (in a way that does not work), schema (older than the build), read_only, not_granted, disk_full, write_refused.',
     labelNames: ['problem'],
   }),
 ];

@@ -1,5 +1,6 @@
-import { Client, type ClientConfig } from 'pg';
+import type { DatabaseOptions } from '../database/client-options.js';
 import { type DatabaseProblem, PROBLEM_MESSAGES } from '../database/database-problem.js';
+import { endClient, openClient } from '../database/open-client.js';
 import { queryOn } from '../database/query.js';
 import { assertSchemaIsCurrent } from '../database/schema-check.js';
 
@@ -23,12 +24,9 @@ export interface FoundProblem {
  * @returns undefined where it would
  * @throws Error when there is no connection, or what it is asked for fails: `problemOf` tells what that is
  */
-export async function probeDatabase(options: ClientConfig): Promise<FoundProblem | undefined> {
-  const client = new Client(options);
-  // A connection that breaks also fails the statement that is waiting for it.
-  client.on('error', () => undefined);
+export async function probeDatabase(options: DatabaseOptions): Promise<FoundProblem | undefined> {
+  const { client } = await openClient(options);
   try {
-    await client.connect();
     const query = queryOn(client);
     await assertSchemaIsCurrent(query);
     const [found] = await query<{ isReadOnly: boolean; missing: string[] }>(
@@ -43,6 +41,6 @@ export async function probeDatabase(options: ClientConfig): Promise<FoundProblem
     if (missing.length === 0) return undefined;
     return { problem: 'not_granted', message: `${PROBLEM_MESSAGES.not_granted} Missing: ${missing.join(', ')}.` };
   } finally {
-    await client.end().catch(() => undefined);
+    await endClient(client);
   }
 }

@@ -70,6 +70,8 @@ interface Reply {
 export class CrashLoad {
   readonly acknowledged: Acknowledged[] = [];
   readonly answeredKeys: AnsweredKey[] = [];
+  /** When the last answer came, by `performance.now()`. */
+  lastAnswerAt = -Infinity;
   /** Requests without a key. */
   refused = 0;
   broken = 0;
@@ -176,6 +178,7 @@ export class CrashLoad {
   }
 
   private answered(prediction: Prediction, text: string): void {
+    this.lastAnswerAt = performance.now();
     const sha256 = hash('sha256', text);
     if (prediction.sha256 !== undefined) {
       this.askedAgain++;

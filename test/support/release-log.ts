@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Client } from 'pg';
+import { clientOptions } from '../../src/database/client-options.js';
 import { createDataSource } from '../../src/database/data-source.js';
 import type { TestDatabase } from './database.js';
 import { testConfig } from './test-config.js';
@@ -19,7 +20,7 @@ const LAST_MIGRATION = 'IdempotencyRoute1764300000000';
 
 /** Takes an empty database back to the schema of that release. */
 export async function toReleaseSchema({ env }: TestDatabase): Promise<void> {
-  const source = createDataSource(testConfig(env), { max: 1, statement_timeout: 0 });
+  const source = createDataSource(clientOptions(testConfig(env)), { max: 1, statement_timeout: 0 });
   await source.initialize();
   try {
     for (;;) {

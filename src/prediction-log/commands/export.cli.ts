@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { output } from '../../common/output.js';
 import { commandConfig } from '../../config/command-config.js';
-import { clientOptions, DATABASE_VARIABLES } from '../../database/client-options.js';
+import { directOptions, DATABASE_VARIABLES } from '../../database/client-options.js';
 import { exportPredictions } from '../export/export-predictions.js';
 import { idRange } from '../scan/id-range.js';
 import { onSnapshot } from '../scan/snapshot.js';
@@ -22,7 +22,7 @@ try {
   const { out } = values;
   if (!out) throw new Error('--out FILE says where to write to.');
   const range = idRange(timeArgument('from', values.from), timeArgument('to', values.to));
-  const options = clientOptions(commandConfig(DATABASE_VARIABLES));
+  const options = directOptions(commandConfig(DATABASE_VARIABLES));
   const rows = await onSnapshot(options, (query) => exportPredictions(query, range, out));
   process.stdout.write(`Wrote ${rows} predictions to ${out}.\n`);
 } catch (error) {

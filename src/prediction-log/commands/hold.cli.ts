@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import type { DataSource } from 'typeorm';
 import { output } from '../../common/output.js';
 import { commandConfig } from '../../config/command-config.js';
-import { DATABASE_VARIABLES } from '../../database/client-options.js';
+import { DATABASE_VARIABLES, directOptions } from '../../database/client-options.js';
 import { createDataSource } from '../../database/data-source.js';
 import { assertSchemaIsCurrent } from '../../database/schema-check.js';
 import { placeHold, releaseHold } from '../audit/legal-holds.js';
@@ -25,7 +25,7 @@ try {
       'say --reference REFERENCE, or - to read it from standard input, with --reason TEXT, or with --release.',
     );
   }
-  const dataSource = createDataSource(commandConfig(DATABASE_VARIABLES), { max: 1 });
+  const dataSource = createDataSource(directOptions(commandConfig(DATABASE_VARIABLES)), { max: 1 });
   await dataSource.initialize();
   try {
     await assertSchemaIsCurrent((sql, parameters) => dataSource.query(sql, parameters));

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { output } from '../../common/output.js';
 import { commandConfig } from '../../config/command-config.js';
-import { clientOptions, DATABASE_VARIABLES } from '../../database/client-options.js';
+import { directOptions, DATABASE_VARIABLES } from '../../database/client-options.js';
 import { idRange } from '../scan/id-range.js';
 import { onSnapshot } from '../scan/snapshot.js';
 import { readHeads } from '../verify/logged-heads.js';
@@ -23,7 +23,7 @@ try {
   if (key === undefined) throw new Error('PREDICTION_LOG_CHAIN_KEY is not set: it is the key that the service has.');
   const range = idRange(timeArgument('from', values.from), timeArgument('to', values.to));
   const heads = values.heads === undefined ? [] : await readHeads(values.heads);
-  const verification = await onSnapshot(clientOptions(config), (query) => verifyLog(query, range, key, heads));
+  const verification = await onSnapshot(directOptions(config), (query) => verifyLog(query, range, key, heads));
   process.stdout.write(`${reportOf(verification)}\n`);
   process.exitCode = verification.findings.count === 0 ? 0 : 1;
 } catch (error) {

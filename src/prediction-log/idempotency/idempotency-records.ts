@@ -4,6 +4,7 @@ import { ConfigService } from '@nestjs/config';
 import { DomainError } from '../../common/errors/domain-error.js';
 import type { Env } from '../../config/env.schema.js';
 import { Database } from '../../database/database.js';
+import { REPLICATE } from '../../database/replication.js';
 import type { KeyedRequest } from '../prediction-record.js';
 import { inProgress } from './in-progress.js';
 import { LEASE, VALIDITY } from './key-claims.js';
@@ -74,6 +75,8 @@ export class IdempotencyRecords {
     const stored = await this.stored(request);
     if (!stored) return undefined;
     if (!isSameRequest(request, stored)) throw keyReused();
+    // It may be on this server alone, and a repetition tells the client of it.
+    if (stored.response || isBatch(stored)) await this.inTime(this.query(REPLICATE, []));
     if (stored.response) return stored.response;
     if (isBatch(stored)) return readBatch(stored, (sql, values = []) => this.inTime(this.query(sql, values)));
     // An instance of the release before is answering it, or has died.

@@ -1,8 +1,9 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { Config, Env } from '../../config/env.schema.js';
-import { clientOptions, DATABASE_VARIABLES } from '../../database/client-options.js';
+import { DATABASE_VARIABLES, directOptions } from '../../database/client-options.js';
+import { openDirectClient } from '../../database/open-client.js';
 import { type Query, queryOn } from '../../database/query.js';
 import { assertSchemaIsCurrent } from '../../database/schema-check.js';
 import { trySchemaLock } from '../../database/schema-lock.js';
@@ -68,6 +69,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
     this.closed = true;
     clearTimeout(this.timer);
     if (this.client) await this.breakOff(this.client);
+    else await this.running;
   }
 
   /**
@@ -83,10 +85,10 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   private async runOnce(now: Date, scope: MaintenanceScope): Promise<boolean> {
-    const client = this.newClient(STATEMENT_TIMEOUT_MS);
-    this.client = client;
     try {
-      await client.connect();
+      const client = await this.connect(STATEMENT_TIMEOUT_MS);
+      this.client = client;
+      if (this.closed) return false;
       const query = queryOn(client);
       await assertSchemaIsCurrent(query);
       const { isOurs, backend } = await trySchemaLock(query);
@@ -96,7 +98,7 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
       this.failed('connection', error);
       return false;
     } finally {
-      await client.end().catch(() => undefined);
+      await this.client?.end().catch(() => undefined);
       this.client = undefined;
       this.backend = undefined;
     }
@@ -107,9 +109,9 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
    * otherwise be off until the next run, a day later perhaps.
    */
   private async breakOff(client: Client): Promise<void> {
-    const other = this.newClient(BREAK_OFF_MS);
+    let other: Client | undefined;
     try {
-      await other.connect();
+      other = await this.connect(BREAK_OFF_MS);
       const query = queryOn(other);
       await query('SELECT pg_terminate_backend($1, $2)', [this.backend, BREAK_OFF_MS]);
       await client.end();
@@ -121,20 +123,17 @@ export class Maintenance implements OnApplicationBootstrap, OnApplicationShutdow
         reason: (error as Error).message,
       });
     } finally {
-      await Promise.all([client.end(), other.end()]).catch(() => undefined);
+      await Promise.all([client.end(), other?.end()]).catch(() => undefined);
       await this.running;
     }
   }
 
-  private newClient(statementTimeoutMs: number): Client {
-    const client = new Client({
-      ...clientOptions(this.config),
+  private connect(statementTimeoutMs: number): Promise<Client> {
+    return openDirectClient({
+      ...directOptions(this.config),
       statement_timeout: statementTimeoutMs,
       query_timeout: statementTimeoutMs + GRACE_MS,
     });
-    // A connection that breaks also fails the statement that is waiting for it.
-    client.on('error', () => undefined);
-    return client;
   }
 
   private async doTasks(query: Query, now: Date, scope: MaintenanceScope): Promise<boolean> {

@@ -1,4 +1,5 @@
-import { Client, type ClientConfig } from 'pg';
+import type { DatabaseOptions } from '../../database/client-options.js';
+import { openDirectClient } from '../../database/open-client.js';
 import { type Query, queryOn } from '../../database/query.js';
 import { assertSchemaIsCurrent } from '../../database/schema-check.js';
 import { SCHEMA_LOCK } from '../../database/schema-lock.js';
@@ -7,13 +8,11 @@ import { SCHEMA_LOCK } from '../../database/schema-lock.js';
  * Runs `action` on the log as it is at one moment, while the service goes on writing. No month is dropped and no migration
  * begins until it ends: the tables of a month are not dropped in one moment.
  *
+ * @param options as `directOptions`
  * @throws Error when PostgreSQL cannot be reached or its schema is older than this build; what `action` throws
  */
-export async function onSnapshot<T>(options: ClientConfig, action: (query: Query) => Promise<T>): Promise<T> {
-  const client = new Client({ ...options, statement_timeout: 0 });
-  // What it was doing fails then; without a listener the process would end instead.
-  client.on('error', () => undefined);
-  await client.connect();
+export async function onSnapshot<T>(options: DatabaseOptions, action: (query: Query) => Promise<T>): Promise<T> {
+  const client = await openDirectClient({ ...options, statement_timeout: 0 });
   try {
     const query = queryOn(client);
     await assertSchemaIsCurrent(query);

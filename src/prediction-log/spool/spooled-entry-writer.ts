@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { REPLICATE } from '../../database/replication.js';
 import { DomainError } from '../../common/errors/domain-error.js';
 import { eraseAgain } from '../erase-again.js';
 import { lockErasures } from '../erasure-lock.js';
@@ -46,6 +47,8 @@ export class SpooledEntryWriter {
     const rows = entries.flatMap(logRows);
     const known = await knownIds(idsOf(rows), transaction);
     const unknown = rows.filter(({ row }) => !known.has(row.id));
+    // What is there already may be on this server alone; once it has left the spool it must be on the standby as well.
+    if (known.size > 0) await transaction.query(REPLICATE);
     // A connection that was given up may still be committing some of them: then this fails, and the next attempt sees which.
     for (const group of groupsOf(unknown)) await transaction.insert(group);
     await eraseAgain(

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { REPLICATE } from '../../database/replication.js';
 import type { ChainGroup, ChainWriter } from '../chain/chain-writer.js';
 import { eraseAgain } from '../erase-again.js';
 import { lockErasures } from '../erasure-lock.js';
@@ -185,6 +186,7 @@ export class GroupLane {
       const areFree = (await freeKeys(claims, connection)) > 0;
       const { taken, hasOwn } = await whoseKeysAreTaken(claims, connection);
       if (!hasOwn) throw new KeysTaken(taken, areFree);
+      await connection.query(REPLICATE);
     }
     if (performance.now() > lateAfterMs) await this.erasingAgain(rows);
   }
@@ -200,7 +202,7 @@ export class GroupLane {
       // In a chain of its own: the lane's goes on with the next group, whether this was committed or not.
       link: (kind, ids, hashes) => (erasure = (chain = this.newChain()).link(kind, ids, hashes)),
     };
-    await connection.query('BEGIN');
+    await connection.begin();
     try {
       await lockErasures(connection, 'shared');
       await write?.();

@@ -1,24 +1,18 @@
-import { Client, type ClientConfig, type Connection, DatabaseError, type QueryConfig, type QueryResult } from 'pg';
-import { endsWithin } from '../../common/ends-within.js';
+import { type Client, DatabaseError, type QueryConfig, type QueryResult } from 'pg';
+import { type DatabaseOptions, SESSION_SETTINGS } from '../../database/client-options.js';
+import { endClient, openClient } from '../../database/open-client.js';
 import { queryOn } from '../../database/query.js';
+import { isUnreplicated, REPLICATE, UnreplicatedCommitError } from '../../database/replication.js';
 import { assertSchemaIsCurrent } from '../../database/schema-check.js';
 import type { ChainGroup } from '../chain/chain-writer.js';
 import type { KeyClaim } from '../idempotency/key-claims.js';
 import { BindMessage } from './bind-message.js';
 import type { ChainedRows, LogRow } from './chained-rows.js';
 import { PreparedInsert } from './prepared-insert.js';
-import {
-  bindKeyedPredictions,
-  bindPredictions,
-  INSERT_KEYED_PREDICTIONS,
-  INSERT_PREDICTIONS,
-  insertContext,
-} from './statements.js';
+import { bindPredictions, INSERT_KEYED_PREDICTIONS, INSERT_PREDICTIONS, insertContext } from './statements.js';
 
 /** How much longer than PostgreSQL's own limit a statement may take before its connection is given up as dead. */
 const GRACE_MS = 1000;
-/** Ample for a server that answers at all. */
-const END_MS = 1000;
 
 /**
  * A connection that comes back: opened when it is needed, given up when it broke. What a broken one was doing may have
@@ -29,10 +23,13 @@ export class LogConnection {
   private opening: Promise<Client> | undefined;
   private message = new BindMessage();
   private readonly contexts = new Set<string>();
-  private readonly options: ClientConfig;
+  private readonly options: DatabaseOptions;
+  /** Whether statements go by whichever session a pooler has free: none stays prepared, and no setting set. */
+  private isPooled = false;
+  private commitWasUnreplicated = false;
 
-  constructor(options: ClientConfig) {
-    const limitMs = Number(options.statement_timeout);
+  constructor(options: DatabaseOptions) {
+    const limitMs = options.statement_timeout;
     this.options = {
       ...options,
       query_timeout: limitMs + GRACE_MS,
@@ -47,7 +44,16 @@ export class LogConnection {
 
   /** @throws DatabaseError what PostgreSQL says; the connection goes on. Error when it cannot be had or broke. */
   query(statement: QueryConfig | string): Promise<QueryResult> {
-    return this.use((client) => client.query(statement));
+    return this.use((client) => client.query(this.isPooled ? withoutName(statement) : statement));
+  }
+
+  /**
+   * Begins a transaction.
+   *
+   * @throws as {@link query}
+   */
+  begin(): Promise<QueryResult> {
+    return this.use((client) => client.query(this.isPooled ? this.pooledBegin : 'BEGIN'));
   }
 
   /**
@@ -57,14 +63,16 @@ export class LogConnection {
    * @returns how many rows were written
    * @throws as {@link query}
    */
-  insert(group: ChainGroup, rows: ChainedRows, claims: readonly KeyClaim[] = []): Promise<number> {
-    return this.use((client) => {
-      const insert =
-        claims.length === 0
-          ? new PreparedInsert(INSERT_PREDICTIONS, bindPredictions(this.message, group, rows))
-          : new PreparedInsert(INSERT_KEYED_PREDICTIONS, bindKeyedPredictions(this.message, group, rows, claims));
-      return client.query(insert).done;
+  async insert(group: ChainGroup, rows: ChainedRows, claims: readonly KeyClaim[] = []): Promise<number> {
+    const written = await this.use((client) => {
+      const insert = claims.length === 0 ? INSERT_PREDICTIONS : INSERT_KEYED_PREDICTIONS;
+      const statement = this.isPooled ? { ...insert, name: '' } : insert;
+      const bound = bindPredictions(this.message, statement, group, rows, claims);
+      return client.query(new PreparedInsert(statement, bound)).done;
     });
+    // What was there already may be there alone, on no standby yet, and writing nothing waits for none.
+    if (written < rows.rows.length) await this.query(REPLICATE);
+    return written;
   }
 
   /** Makes sure that the contexts are there before rows name them. Not part of a group: a spare one does no harm. */
@@ -86,13 +94,22 @@ export class LogConnection {
     this.client = undefined;
     // What the connection has not sent yet must stay as it is.
     this.message = new BindMessage();
-    if (client) await end(client);
+    if (client) await endClient(client);
+  }
+
+  /** What a session of one's own has from the start, for this transaction. */
+  private get pooledBegin(): string {
+    const { statement_timeout, idle_in_transaction_session_timeout } = this.options;
+    const settings = { ...SESSION_SETTINGS, statement_timeout, idle_in_transaction_session_timeout };
+    return ['BEGIN', ...Object.entries(settings).map(([name, value]) => `SET LOCAL ${name} = ${value}`)].join('; ');
   }
 
   private async use<T>(action: (client: Client) => Promise<T>): Promise<T> {
     const client = this.client ?? (await this.opened());
     try {
-      return await action(client);
+      const result = await action(client);
+      if (this.commitWasUnreplicated) throw new UnreplicatedCommitError();
+      return result;
     } catch (error) {
       if (!(error instanceof DatabaseError) || endsConnection(error)) await this.close();
       throw error;
@@ -110,32 +127,32 @@ export class LogConnection {
   private async open(): Promise<Client> {
     // It may lead to another server, which lost what the one before had committed last.
     this.forgetContexts();
-    const client = new Client(this.options);
-    // Without a listener a connection that breaks while it is idle would end the process; the next query opens another.
+    this.commitWasUnreplicated = false;
+    const { client, isPooled } = await openClient(this.options);
+    this.isPooled = isPooled;
+    // The next query opens another.
     client.on('error', () => {
       if (this.client === client) this.client = undefined;
     });
+    client.on('notice', (notice) => {
+      if (isUnreplicated(notice)) this.commitWasUnreplicated = true;
+    });
     try {
-      await client.connect();
       await assertSchemaIsCurrent(queryOn(client));
       this.client = client;
       return client;
     } catch (error) {
-      await end(client);
+      await endClient(client);
       throw error;
     }
   }
 }
 
-/** A server that hangs never closes its side of the connection, which is what `pg` waits for. */
-async function end(client: Client): Promise<void> {
-  const ended = client.end().catch(() => undefined);
-  if (await endsWithin(END_MS, ended)) return;
-  (client as unknown as { connection: Connection }).connection.stream.destroy();
-}
+const withoutName = (statement: QueryConfig | string) =>
+  typeof statement === 'string' ? statement : { ...statement, name: '' };
 
-/** Class 57P: the server shuts down or has ended this connection; 25006: it has become a standby. */
-const endsConnection = ({ code }: DatabaseError): boolean => code !== undefined && /^(57P|25006)/.test(code);
+/** Class 57P: the server shuts down or has ended this connection; 08: a pooler has lost it; 25006: it has become a standby. */
+const endsConnection = ({ code }: DatabaseError): boolean => code !== undefined && /^(57P|08|25006)/.test(code);
 
 /**
  * Whether it is the rows that PostgreSQL refuses (SQLSTATE classes 22, data, and 23, integrity), so that the same again

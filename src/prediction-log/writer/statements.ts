@@ -37,28 +37,32 @@ export const INSERT_KEYED_PREDICTIONS = {
   parameters: 30,
 };
 
-/** @returns the message to run {@link INSERT_PREDICTIONS} with, as `BindMessage.finish` */
-export const bindPredictions = (message: BindMessage, group: ChainGroup, rows: ChainedRows): Buffer =>
-  bindRows(message, INSERT_PREDICTIONS, group, rows).finish();
-
 /**
- * @param claims of some of the rows, with the text of their answers
- * @returns the message to run {@link INSERT_KEYED_PREDICTIONS} with, as `BindMessage.finish`
+ * @param statement one of the two above, by the name that it was prepared as
+ * @param claims of some of the rows, with the text of their answers; for {@link INSERT_KEYED_PREDICTIONS}
+ * @returns the message to run it with, as `BindMessage.finish`
  */
-export const bindKeyedPredictions = (
+export function bindPredictions(
   message: BindMessage,
+  statement: typeof INSERT_PREDICTIONS,
   group: ChainGroup,
   rows: ChainedRows,
-  claims: readonly KeyClaim[],
-): Buffer =>
-  bindRows(message, INSERT_KEYED_PREDICTIONS, group, rows)
+  claims: readonly KeyClaim[] = [],
+): Buffer {
+  bindRows(message, statement, group, rows);
+  if (claims.length > 0) bindClaims(message, claims);
+  return message.finish();
+}
+
+function bindClaims(message: BindMessage, claims: readonly KeyClaim[]): void {
+  message
     .column(text, claims, ({ caller }) => caller)
     .column(text, claims, ({ key }) => key)
     .column(text, claims, ({ route }) => route)
     .column(bytea, claims, ({ bodyHash }) => bodyHash)
     .column(uuid, claims, ({ entryId }) => entryId)
-    .column(bytea, claims, ({ answer }) => answer as Uint8Array)
-    .finish();
+    .column(bytea, claims, ({ answer }) => answer as Uint8Array);
+}
 
 function bindRows(
   message: BindMessage,

@@ -161,7 +161,7 @@ export class TransactionWriter {
     for (;;) {
       if (stalled.aborted || this.closed) throw logUnavailable();
       try {
-        await this.query('BEGIN');
+        await this.progress(this.connection.begin());
         return;
       } catch (error) {
         this.metrics.failed('connection', error);
