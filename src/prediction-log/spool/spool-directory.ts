@@ -4,6 +4,9 @@ import { ProcessLock } from '../../common/process-lock.js';
 import { makeDirectory } from './durable-files.js';
 import { segmentNames, SpoolSlot } from './spool-slot.js';
 
+/** A look opens the slot's lock, on the event loop; what a process left may wait so long for an heir. */
+const LOOK_AGAIN_AFTER_MS = 30_000;
+
 /**
  * The spool's directory: numbered slots `0/`, `1/`, … of which a process takes the first that is free. So a restart finds
  * what the process before it left, and replicas may share the directory.
@@ -11,6 +14,8 @@ import { segmentNames, SpoolSlot } from './spool-slot.js';
 export class SpoolDirectory {
   private readonly root: string;
   private readonly slots = new Map<string, SpoolSlot>();
+  /** When the slots that others use are worth another look, by `performance.now()`. */
+  private readonly lookAgainAt = new Map<string, number>();
 
   constructor(root: string) {
     this.root = path.resolve(root);
@@ -36,14 +41,23 @@ export class SpoolDirectory {
     throw new Error(`PREDICTION_LOG_SPOOL_DIR ${this.root} has no file locks: name a directory on a local disk.`);
   }
 
-  /** Takes the slots in which dead processes left segments and no other process has started since. */
+  /**
+   * Takes the slots in which dead processes left segments and no other process has started since. A slot that was in use is
+   * looked at again after {@link LOOK_AGAIN_AFTER_MS}.
+   */
   async takeAbandonedSlots(): Promise<SpoolSlot[]> {
     const taken: SpoolSlot[] = [];
     for (const name of await readdir(this.root)) {
       if (!/^\d+$/.test(name) || this.slots.has(name)) continue;
+      if (performance.now() < (this.lookAgainAt.get(name) ?? -Infinity)) continue;
       if ((await segmentNames(path.join(this.root, name))).length === 0) continue;
       const slot = await this.take(name);
-      if (slot) taken.push(slot);
+      if (slot) {
+        taken.push(slot);
+        this.lookAgainAt.delete(name);
+      } else {
+        this.lookAgainAt.set(name, performance.now() + LOOK_AGAIN_AFTER_MS);
+      }
     }
     return taken;
   }

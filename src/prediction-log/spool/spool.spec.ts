@@ -359,6 +359,32 @@ describe('Spool', () => {
       expect(filesOf(0)).toEqual([SEGMENT, 'lock']);
     });
 
+    it('tries the lock of a slot in use every 30 s, and takes over what is there when that is let go', async () => {
+      const other = await openSpool(root);
+      const [entry] = entries(1);
+      await other.append(entry!);
+      const now = jest.spyOn(performance, 'now').mockReturnValue(0);
+      const take = jest.spyOn(ProcessLock, 'take');
+      try {
+        const living = await openSpool(root);
+        take.mockClear();
+        await living.adopt();
+        await living.adopt();
+        expect(take).not.toHaveBeenCalled();
+        now.mockReturnValue(30_000);
+        await living.adopt();
+        await living.adopt();
+        expect(take).toHaveBeenCalledTimes(1);
+        await other.close();
+        now.mockReturnValue(60_000);
+        await living.adopt();
+        expect(await drained(living)).toEqual([entry]);
+      } finally {
+        now.mockRestore();
+        take.mockRestore();
+      }
+    });
+
     it('shares out slots that were abandoned, each to one process', async () => {
       const gone = await Promise.all(Array.from({ length: 4 }, () => openSpool(root)));
       const all = entries(4);
