@@ -37,7 +37,7 @@ export class CommittedLog extends PredictionLog implements OnApplicationShutdown
     const chainKey = config.get('PREDICTION_LOG_CHAIN_KEY', { infer: true })!;
     const lanes = Array.from(
       { length: config.get('PREDICTION_LOG_WRITERS', { infer: true }) },
-      () => new GroupLane(connection(), () => heads.newWriter(), this.entries, metrics, chainKey),
+      () => new GroupLane(connection(), heads, this.entries, metrics, chainKey),
     );
     this.groups = new GroupWriter(this.entries, lanes, metrics, commitTimeoutMs);
     const transactionWriter = () => new TransactionWriter(connection(), heads, metrics, commitTimeoutMs);

@@ -25,16 +25,24 @@ export class ChainHeads implements OnApplicationBootstrap {
     return writer;
   }
 
+  /** Tells of the newest group of a chain that nobody continues, where that was not told yet, and forgets the chain. */
+  end(writer: ChainWriter): void {
+    this.announceHead(writer);
+    this.announced.delete(writer);
+  }
+
   onApplicationBootstrap(): void {
     setInterval(() => this.announce(), ANNOUNCE_EVERY_MS).unref();
   }
 
   announce(): void {
-    for (const [writer, sequence] of this.announced) {
-      const { head } = writer;
-      if (!head || head.sequence === sequence) continue;
-      this.announced.set(writer, head.sequence);
-      this.logger.log('Prediction log head', { ...head });
-    }
+    for (const writer of this.announced.keys()) this.announceHead(writer);
+  }
+
+  private announceHead(writer: ChainWriter): void {
+    const { head } = writer;
+    if (!head || head.sequence === this.announced.get(writer)) return;
+    this.announced.set(writer, head.sequence);
+    this.logger.log('Prediction log head', { ...head });
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { REPLICATE } from '../../database/replication.js';
+import type { ChainHeads } from '../chain/chain-heads.js';
 import type { ChainGroup, ChainWriter } from '../chain/chain-writer.js';
 import { eraseAgain } from '../erase-again.js';
 import { lockErasures } from '../erasure-lock.js';
@@ -39,13 +40,13 @@ export class GroupLane {
 
   constructor(
     private readonly connection: LogConnection,
-    private readonly newChain: () => ChainWriter,
+    private readonly heads: ChainHeads,
     private readonly entries: PendingEntries,
     private readonly metrics: PredictionLogMetrics,
     /** PREDICTION_LOG_CHAIN_KEY */
     private readonly chainKey: string,
   ) {
-    this.chain = newChain();
+    this.chain = heads.newWriter();
   }
 
   get isIdle(): boolean {
@@ -200,7 +201,7 @@ export class GroupLane {
     const transaction: Parameters<typeof eraseAgain>[1] = {
       query: (statement) => connection.query(statement),
       // In a chain of its own: the lane's goes on with the next group, whether this was committed or not.
-      link: (kind, ids, hashes) => (erasure = (chain = this.newChain()).link(kind, ids, hashes)),
+      link: (kind, ids, hashes) => (erasure = (chain = this.heads.newWriter()).link(kind, ids, hashes)),
     };
     await connection.begin();
     try {
@@ -216,6 +217,8 @@ export class GroupLane {
     } catch (error) {
       if (connection.isOpen) await connection.query('ROLLBACK').catch(() => undefined);
       throw error;
+    } finally {
+      if (chain) this.heads.end(chain);
     }
   }
 }

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import type { ConfigService } from '@nestjs/config';
 import { newId } from '../../common/ids/new-id.js';
 import { logEntry, predictionRow } from '../../../test/support/log-entry.js';
 import { predictionLogMetrics } from '../../../test/support/prediction-log-metrics.js';
-import { type ChainGroup, ChainWriter } from '../chain/chain-writer.js';
+import type { Env } from '../../config/env.schema.js';
+import { ChainHeads } from '../chain/chain-heads.js';
+import type { ChainGroup } from '../chain/chain-writer.js';
 import type { LogEntry } from '../prediction-record.js';
 import { GroupLane } from './group-lane.js';
 import { GroupWriter } from './group-writer.js';
@@ -67,9 +70,9 @@ function start({ lanes }: { lanes: number }): HeldConnection[] {
   const entries = new PendingEntries();
   const metrics = predictionLogMetrics();
   connections = Array.from({ length: lanes }, () => new HeldConnection());
+  const heads = new ChainHeads({ get: () => KEY } as unknown as ConfigService<Env, true>);
   const groupLanes = connections.map(
-    (connection) =>
-      new GroupLane(connection as unknown as LogConnection, () => new ChainWriter(KEY), entries, metrics, KEY),
+    (connection) => new GroupLane(connection as unknown as LogConnection, heads, entries, metrics, KEY),
   );
   writer = new GroupWriter(entries, groupLanes, metrics, 1000);
   return connections;

@@ -183,7 +183,10 @@ export class TransactionWriter {
 
   private async failure(error: unknown, committing: boolean): Promise<DomainError> {
     // Whether the group became part of the chain is not known, so the chain ends here and another one begins.
-    if (committing) this.chain = this.heads.newWriter();
+    if (committing) {
+      this.heads.end(this.chain);
+      this.chain = this.heads.newWriter();
+    }
     await this.rollBack();
     const sqlState = (error as { code?: string }).code;
     if (isRefusal(error)) {
