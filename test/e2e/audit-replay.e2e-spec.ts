@@ -33,7 +33,9 @@ async function replay(id: string) {
 }
 
 async function predict(features: readonly (number | null)[] = [50, 0.5, 1], reference?: string) {
-  return (await client.post('/predict', { data: { features }, reference })).body as PredictResponse;
+  const { status, body } = await client.post('/predict', { data: { features }, reference });
+  expect({ status, body }).toMatchObject({ status: 200 });
+  return body as PredictResponse;
 }
 
 async function moveTo(version: string): Promise<void> {
