@@ -9,6 +9,7 @@ import type { Env } from './config/env.schema.js';
 import { Listeners } from './common/http/listeners.js';
 import { Shutdown } from './common/shutdown/shutdown.js';
 import { createApp } from './create-app.js';
+import { ActiveModel } from './model-registry/active-model.js';
 import { runtimeFacts } from './runtime-facts.js';
 
 /** For a reader that is slow to take the last lines. */
@@ -27,7 +28,12 @@ async function main(): Promise<void> {
   const [port, host] = [config.get('PORT', { infer: true }), config.get('HOST', { infer: true })];
   await app.get(Listeners).open(app.getHttpServer(), (options) => app.listen(options), { port, host });
   const url = (await app.getUrl()).replace('[::1]', 'localhost').replace('127.0.0.1', 'localhost');
-  new Logger('Service').log('Ready', { url, docs: `${url}/docs`, metrics: `${url}/metrics` });
+  const isReady = app.get(ActiveModel).peek() !== undefined;
+  new Logger('Service').log(isReady ? 'Ready' : 'Listening; not ready until a model is live', {
+    url,
+    docs: `${url}/docs`,
+    metrics: `${url}/metrics`,
+  });
 }
 
 /** With what was written, as far as it is taken. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { predictBatchResponseSchema } from '../../src/prediction/prediction.schemas.js';
 import { type BuiltService, startBuiltService } from '../support/built-service.js';
 import { expectedOf, fixtureModel } from '../support/fixture-models.js';
+import { freePort } from '../support/free-port.js';
 
 const ADMIN_TOKEN = 'a-token-of-the-tests';
 const { inputs, probabilities } = expectedOf('lightgbm-small');
@@ -76,5 +77,18 @@ describe('The built service', () => {
   it('ends with exit code 0 when it is told to', async () => {
     const another = await startBuiltService({ MODEL_URI: fixtureModel('lightgbm-small') });
     expect(await another.stop('SIGINT')).toBe(0);
+  });
+});
+
+describe('The built service without a model', () => {
+  it('says that it listens and is not ready', async () => {
+    const service = await startBuiltService({
+      MODEL_URI: 'models:/credit-default-model@production',
+      MLFLOW_TRACKING_URI: `http://127.0.0.1:${await freePort()}`,
+    });
+    expect(service.logs()).toContain('"message":"Listening; not ready until a model is live"');
+    expect(service.logs()).not.toContain('"message":"Ready"');
+    expect((await fetch(`${service.url}/health/ready`)).status).toBe(503);
+    expect(await service.stop()).toBe(0);
   });
 });

@@ -36,7 +36,7 @@ export async function startBuiltService(env: Record<string, string> = {}): Promi
   const notReady = ended.then(({ exitCode }) => {
     throw new Error(`The service ended with ${exitCode} before it was ready:\n${output()}`);
   });
-  const url = await Promise.race([readyUrl(child), notReady]);
+  const url = await Promise.race([listeningUrl(child), notReady]);
   // From here on the service may end without anybody having to know.
   notReady.catch(() => undefined);
   clearTimeout(deadline);
@@ -85,11 +85,11 @@ function spawnService(env: Record<string, string>) {
   return { child, ended, output: () => written };
 }
 
-/** Resolves with the address in the log line that says "Ready". */
-function readyUrl(child: ReturnType<typeof spawnService>['child']): Promise<string> {
+/** Resolves with the address in the log line that says where the service listens. */
+function listeningUrl(child: ReturnType<typeof spawnService>['child']): Promise<string> {
   return new Promise((resolve) => {
     createInterface(child.stdout).on('line', (line) => {
-      if (line.includes('"message":"Ready"')) resolve((JSON.parse(line) as { url: string }).url);
+      if (/"message":"(Ready|Listening; )/.test(line)) resolve((JSON.parse(line) as { url: string }).url);
     });
   });
 }
