@@ -306,6 +306,23 @@ describe('CommittedLog', () => {
     await expectErasedLate(reader, entry.rows[0]!.id, database.env.PREDICTION_LOG_CHAIN_KEY);
   });
 
+  it('erases rows of a batch whose subject was erased while the batch was written', async () => {
+    start({ PREDICTION_LOG_COMMIT_TIMEOUT_MS: '10000' });
+    await log.record(logEntry({ rows: 2 }));
+    const stalled = proxy.silence();
+    await proxy.setMode({ kind: 'stall' });
+    const entry = logEntry({ rows: 2 });
+    const recorded = log.record(entry);
+    await stalled;
+    await recordErasure(reader, database.env.PREDICTION_LOG_CHAIN_KEY);
+    const later = performance.now() + 600;
+    await eventually(() => expect(performance.now()).toBeGreaterThan(later));
+    await proxy.setMode({ kind: 'pass' });
+    await recorded;
+    const { rows } = await reader.query('SELECT id FROM predictions WHERE salt IS NULL AND reference IS NULL');
+    expect(rows.map(({ id }) => id as string).toSorted()).toEqual(idsOf([entry]).toSorted());
+  });
+
   it('has PostgreSQL end a transaction that it left open, so that nothing waits for it', async () => {
     start({ DATABASE_STATEMENT_TIMEOUT_MS: '300' });
     const left = Promise.withResolvers<void>();

@@ -3,6 +3,8 @@ import { ConfigService } from '@nestjs/config';
 import type { Env } from '../config/env.schema.js';
 import { clientOptions } from '../database/client-options.js';
 import { ChainHeads } from './chain/chain-heads.js';
+import { eraseAgain } from './erase-again.js';
+import { lockErasures } from './erasure-lock.js';
 import { claimForBatch } from './idempotency/claim-for-batch.js';
 import { PredictionLog } from './prediction-log.js';
 import type { LogEntry } from './prediction-record.js';
@@ -10,7 +12,7 @@ import { GroupLane } from './writer/group-lane.js';
 import { GroupWriter } from './writer/group-writer.js';
 import { LogConnection } from './writer/log-connection.js';
 import { logFull } from './writer/log-failures.js';
-import { PendingEntries } from './writer/pending-entries.js';
+import { ERASURE_OVERLAP_MS, PendingEntries } from './writer/pending-entries.js';
 import { PredictionLogMetrics } from './writer/prediction-log-metrics.js';
 import { type ChainTransaction, TransactionWriter } from './writer/transaction-writer.js';
 
@@ -24,6 +26,7 @@ export class CommittedLog extends PredictionLog implements OnApplicationShutdown
   /** Outcomes and erasures. An erasure may wait long for its lock, or have many rows: batches do not wait for it. */
   private readonly transactions: TransactionWriter;
   private readonly queueMaxRows: number;
+  private readonly chainKey: string;
 
   constructor(
     config: ConfigService<Env, true>,
@@ -34,10 +37,10 @@ export class CommittedLog extends PredictionLog implements OnApplicationShutdown
     this.queueMaxRows = config.get('PREDICTION_LOG_QUEUE_MAX', { infer: true });
     const commitTimeoutMs = config.get('PREDICTION_LOG_COMMIT_TIMEOUT_MS', { infer: true });
     const connection = () => new LogConnection(clientOptions(config));
-    const chainKey = config.get('PREDICTION_LOG_CHAIN_KEY', { infer: true })!;
+    this.chainKey = config.get('PREDICTION_LOG_CHAIN_KEY', { infer: true })!;
     const lanes = Array.from(
       { length: config.get('PREDICTION_LOG_WRITERS', { infer: true }) },
-      () => new GroupLane(connection(), heads, this.entries, metrics, chainKey),
+      () => new GroupLane(connection(), heads, this.entries, metrics, this.chainKey),
     );
     this.groups = new GroupWriter(this.entries, lanes, metrics, commitTimeoutMs);
     const transactionWriter = () => new TransactionWriter(connection(), heads, metrics, commitTimeoutMs);
@@ -73,8 +76,15 @@ export class CommittedLog extends PredictionLog implements OnApplicationShutdown
     this.heads.announce();
   }
 
-  private recordBatch(entry: LogEntry): Promise<void> {
-    return this.batches.record(entry, (transaction) => claimForBatch(entry, transaction));
+  /** Rows that were written late may be of subjects that were erased meanwhile. */
+  private async recordBatch(entry: LogEntry): Promise<void> {
+    const lateAfterMs = performance.now() + ERASURE_OVERLAP_MS;
+    await this.batches.record(entry, (transaction) => claimForBatch(entry, transaction));
+    if (performance.now() <= lateAfterMs || entry.rows.every(({ reference }) => reference === null)) return;
+    await this.batches.write(async (transaction) => {
+      await lockErasures(transaction, 'shared');
+      await eraseAgain(entry.rows, transaction, this.chainKey);
+    });
   }
 
   private get rows(): number {

@@ -20,6 +20,13 @@ export async function eraseAgain(
 ): Promise<void> {
   const referring = rows.filter(({ reference }) => reference !== null);
   if (referring.length === 0) return;
+  // Mostly there was none since, and then 10,000 references need not be hashed.
+  const oldest = referring.reduce((least, { id }) => (id < least ? id : least), referring[0]!.id);
+  const { rowCount } = await transaction.query({
+    text: 'SELECT FROM prediction_erasures WHERE id >= $1 LIMIT 1',
+    values: [oldest],
+  });
+  if (rowCount === 0) return;
   const hmacs = referring.map(({ reference }) => referenceHmac(reference!, chainKey));
   const { rows: erasures } = await transaction.query({
     text: `SELECT encode(reference_hmac, 'hex') AS hmac, max(id::text) AS last FROM prediction_erasures

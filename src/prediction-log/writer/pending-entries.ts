@@ -5,7 +5,7 @@ import { inSameMonth } from '../id-time.js';
  * A write that takes no longer than this may overlap an erasure of its subject as if it came after it. Whatever takes longer is
  * held against the erasures once more.
  */
-const ERASURE_OVERLAP_MS = 500;
+export const ERASURE_OVERLAP_MS = 500;
 
 /** An entry whose reply waits for it. */
 export class PendingEntry {
