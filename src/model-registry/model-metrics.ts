@@ -21,6 +21,10 @@ export const modelMetricProviders = [
     name: 'model_single_rows_gathered_first_total',
     help: 'Models that went live with the slower way for single rows, since the fast one was not shown to give the same scores.',
   }),
+  makeGaugeProvider({
+    name: 'model_warnings',
+    help: 'What the live model says of itself and is not used: see GET /meta.',
+  }),
   makeCounterProvider({
     name: 'model_reloads_total',
     help: 'Attempts to change or confirm what serves, by how they ended. Looks that found nothing new do not count.',
@@ -64,6 +68,7 @@ export class ModelMetrics {
     @InjectMetric('model_info') private readonly info: Gauge,
     @InjectMetric('model_loaded_timestamp_seconds') private readonly loadedTimestamp: Gauge,
     @InjectMetric('model_single_rows_gathered_first_total') private readonly gatheredFirst: Counter,
+    @InjectMetric('model_warnings') private readonly warnings: Gauge,
     @InjectMetric('model_reloads_total') private readonly reloads: Counter,
     @InjectMetric('model_reload_duration_seconds') private readonly reloadDuration: Histogram,
     @InjectMetric('model_serving_stale') private readonly servingStale: Gauge,
@@ -74,8 +79,9 @@ export class ModelMetrics {
     @InjectMetric('registry_last_success_timestamp_seconds') private readonly lastSuccess: Gauge,
   ) {}
 
-  modelActivated({ ref, loadedAt, runner }: ServedModel): void {
+  modelActivated({ ref, loadedAt, runner, warnings }: ServedModel): void {
     this.modelNamed(ref);
+    this.warnings.set(warnings.length);
     this.loadedTimestamp.set(loadedAt.getTime() / 1000);
     if (runner.singleRows === 'gathered-first') this.gatheredFirst.inc();
   }

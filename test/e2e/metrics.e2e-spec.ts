@@ -16,6 +16,7 @@ const SERVICE_METRICS: Record<string, string[]> = {
   model_info: ['alias', 'digest', 'name', 'version'],
   model_loaded_timestamp_seconds: [],
   model_single_rows_gathered_first_total: [],
+  model_warnings: [],
   model_reloads_total: ['result'],
   model_reload_duration_seconds_count: [],
   model_serving_stale: [],

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
 import { expectedOf, FIXTURE_MODELS, fixtureModel } from '../support/fixture-models.js';
 import { type AppClient, followingApps, NEVER_POLL } from '../support/following-apps.js';
+import { samplesOf } from '../support/metric-samples.js';
 import { expectDocumentedProblem } from '../support/problems.js';
 
 const NAMES = ['credit_limit', 'utilisation', 'months_late'];
@@ -48,6 +49,7 @@ describe("Others' metadata", () => {
     await serve('free-metadata');
     expect(await predict([70, 0.59375, 1])).toMatchObject({ status: 200, body: { threshold: 0.5 } });
     expect((await meta()).warnings).toEqual([expect.stringMatching(/\(threshold: .+docs\/model-contract\.md/)]);
+    expect(await samplesOf('model_warnings')).toEqual([{ labels: {}, value: 1 }]);
   });
 
   it('is nothing of ours beside metadata.credit_default', async () => {
