@@ -28,7 +28,9 @@ describe.each<{ mode: ArtifactMode; scheme: RegExp }>([
 
   it('follows an alias from version to version', async () => {
     const first = await lab.register(FIRST, { tags: { sha256: await digestOf(FIRST) } });
-    const second = await lab.register(SECOND, { tags: { allow_signature_change: 'true' } });
+    const second = await lab.register(SECOND, {
+      tags: { allow_signature_change: 'true', default_class: '1', nullable_features: 'f0,f2' },
+    });
     const { source } = follow(`models:/${lab.modelName}@production`);
 
     await lab.setAlias('production', first.version);
@@ -42,12 +44,14 @@ describe.each<{ mode: ArtifactMode; scheme: RegExp }>([
       artifactUri: expect.stringMatching(scheme),
       expectedDigest: await digestOf(FIRST),
       allowSignatureChange: false,
+      tags: { defaultClass: undefined, nullableFeatures: undefined },
     });
     expect(await client.digestOf(before)).toBe(await digestOf(FIRST));
 
     await lab.setAlias('production', second.version);
     const after = await source.resolve(signal);
     expect(after).toMatchObject({ identity: second.modelId, version: second.version, allowSignatureChange: true });
+    expect(after.tags).toEqual({ defaultClass: '1', nullableFeatures: 'f0,f2' });
     expect(await client.digestOf(after)).toBe(await digestOf(SECOND));
   });
 
