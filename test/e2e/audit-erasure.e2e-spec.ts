@@ -166,6 +166,13 @@ describe('POST /predictions/erasures', () => {
     expect(await get(id)).toMatchObject({ erased: false });
   });
 
+  it('refuses a reference in its URL, and erases nothing', async () => {
+    const { id } = await audited.predict('subject-of-the-body');
+    const answer = await audited.send(`${ROUTE}?reference=other`, { reference: 'subject-of-the-body' });
+    expectDocumentedProblem(ROUTE, answer, 'INVALID_REQUEST');
+    expect(await get(id)).toMatchObject({ erased: false });
+  });
+
   it('refuses a body that is no JSON, too large, or of another type', async () => {
     expectDocumentedProblem(ROUTE, await sendBody('application/json', '{'), 'INVALID_JSON');
     const large = await sendBody('application/json', ' '.repeat(64 * 1024 + 1));

@@ -217,6 +217,11 @@ describe('POST /predictions/search', () => {
     );
     expectDocumentedProblem(route, await sendSearch('text/plain', '7'), 'UNSUPPORTED_MEDIA_TYPE');
   });
+
+  it('refuses a reference in its URL', async () => {
+    const answer = await audited.send('POST /predictions/search?reference=a', {});
+    expectDocumentedProblem('POST /predictions/search', answer, 'INVALID_REQUEST');
+  });
 });
 
 describe('GET /predictions', () => {

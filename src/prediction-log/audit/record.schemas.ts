@@ -149,6 +149,9 @@ export const replayResponseSchema = z
 export type ReplayResponse = z.output<typeof replayResponseSchema>;
 
 /** Nothing but the reference: whoever adds a filter would erase more than they meant to. */
+/** Of a route that takes all in its body: a reference in the URL as well would be written down on its way, and do nothing. */
+export const noQuerySchema = z.strictObject({});
+
 export const eraseQuerySchema = z.strictObject({ reference: referenceSchema });
 export const eraseRequestSchema = z
   .strictObject({ reference: referenceSchema })

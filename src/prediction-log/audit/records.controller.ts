@@ -17,6 +17,7 @@ import {
   eraseResponseSchema,
   type EraseResponse,
   listQuerySchema,
+  noQuerySchema,
   predictionIdSchema,
   type PredictionId,
   predictionPageSchema,
@@ -75,6 +76,7 @@ export class RecordsController {
   )
   search(
     @Body({ schema: searchRequestSchema }) filter: RecordFilter,
+    @Query({ schema: noQuerySchema }) _query: unknown,
     @Req() request: FastifyRequest,
   ): Promise<PredictionPage> {
     this.trail.note(request, 'searchPredictions');
@@ -156,6 +158,7 @@ export class RecordsController {
   @ApiProblems(...ERASURE_PROBLEMS)
   erase(
     @Body({ schema: eraseRequestSchema }) { reference }: EraseRequest,
+    @Query({ schema: noQuerySchema }) _query: unknown,
     @Req() request: FastifyRequest,
   ): Promise<EraseResponse> {
     this.trail.note(request, 'eraseReference');
