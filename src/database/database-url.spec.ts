@@ -71,6 +71,10 @@ describe('parseDatabaseUrl', () => {
     ['postgresql://a,b/log?target_session_attrs=standby', /target_session_attrs read-write or primary/],
     ['postgresql://a,b,c/log?port=1,2', /one port, or as many as hosts/],
     ['postgresql://db:port/log', /percent-encode/],
+    ['postgresql://db:99999/log', /^must name ports from 1 to 65535$/],
+    ['postgresql://a:5432,b:0/log', /^must name ports from 1 to 65535$/],
+    ['postgresql://a,,b/log', /^must name a host between commas$/],
+    ['postgresql://a,/log', /^must name a host between commas$/],
   ])('refuses %s', (url, message) => {
     expect(() => parseDatabaseUrl(url)).toThrow(message);
   });

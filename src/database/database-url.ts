@@ -8,7 +8,7 @@ export interface DatabaseUrl {
 
 /** User and password may hold an @ themselves: the last one counts. */
 const FORM = /^postgres(?:ql)?:\/\/(?:([^/?#]*)@)?([^/?#@]*)(?:\/([^?#@]*))?(?:\?([^#]*))?$/;
-const PORT = /^\d{0,5}$/;
+const MAX_PORT = 65_535;
 
 const NOT_READABLE =
   'cannot be read as postgresql://user:password@host:port/database: percent-encode these characters in user and ' +
@@ -58,10 +58,16 @@ function hostsOf(authority: string, parameters: URLSearchParams): Host[] {
   const named = authority.split(',').map(hostOf);
   const hosts = parameters.get('host')?.split(',') ?? named.map(({ host }) => host);
   const ports = parameters.get('port')?.split(',') ?? named.map(({ port }) => port);
-  if (!ports.every((port) => PORT.test(port))) unreadable();
+  // What begins with digits was meant for a port; anything else is the rest of a password.
+  if (!ports.every((port) => /^(\d.*)?$/.test(port))) unreadable();
+  if (!ports.every(isPort)) throw new Error('must name ports from 1 to 65535');
   if (ports.length > 1 && ports.length !== hosts.length) throw new Error('must name one port, or as many as hosts');
+  if (hosts.length > 1 && hosts.includes('')) throw new Error('must name a host between commas');
   return hosts.map((host, i) => ({ host, port: (ports.length > 1 ? ports[i] : ports[0])! }));
 }
+
+const isPort = (text: string): boolean =>
+  text === '' || (/^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= MAX_PORT);
 
 function hostOf(text: string): Host {
   const [, host = '', port = ''] = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(text) ?? unreadable();
